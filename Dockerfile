@@ -30,7 +30,7 @@ ENV PATH=/opt/joulepath/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
     PYTHONDONTWRITEBYTECODE=1
 # By number, so that Kubernetes can see that it is not root. ioam, tag and rapl need root's uid, or rights for another.
 USER 10471:10471
-EXPOSE 10471 10472 10473 10474 10475 10477 10478 10479 10480
+EXPOSE 10471 10472 10473 10474 10475 10476 10477 10478 10479 10480
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["python3", "/usr/local/lib/joulepath/healthy.py"]
 ARG VERSION=unreleased
 LABEL org.opencontainers.image.title="joulepath" \

@@ -15,7 +15,7 @@ from joulepath_doctor import catalogue
 from joulepath_rules.series import PUBLIC, STEPS, table
 from joulepath_rules.serving import metrics as serving
 from joulepath_topology import model_servers
-from scripts import rooms
+from scripts import carbon, rooms
 from scripts.keys import with_keys
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,6 +114,7 @@ def main() -> None:
         path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")
     (ROOT / "docs" / "reference" / "metrics.md").write_text(metrics_page(), encoding="utf-8")
     (ROOT / "docs" / "reference" / "model-servers.md").write_text(model_servers_page(), encoding="utf-8")
+    (ROOT / "docs" / "reference" / "carbon-sources.md").write_text(carbon.page(), encoding="utf-8")
     joulepath_dashboards.write(ROOT / "grafana" / "dashboards")
 
 

@@ -10,8 +10,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 PORTS = {
-    "pdu": 10471, "bmc": 10472, "rapl": 10473, "ioam": 10474, "workload": 10475, "tag": 10477, "rules": 10478,
-    "gpu": 10479, "pfcp": 10480,
+    "pdu": 10471, "bmc": 10472, "rapl": 10473, "ioam": 10474, "workload": 10475, "carbon": 10476, "tag": 10477,
+    "rules": 10478, "gpu": 10479, "pfcp": 10480,
 }  # fmt: skip
 LISTEN, WEB_CONFIG = "--web.listen-address", "--web.config.file"
 SECONDS = 4.0

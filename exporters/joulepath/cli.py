@@ -23,6 +23,7 @@ COMMANDS = {
     "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
     "workload": ("joulepath.workload.command", "exporter: CPU time of this host's units, pods, containers, machines"),
     "pfcp": ("joulepath.pfcp.command", "exporter: bytes by DNN, slice and group, from a 5G core's usage reports"),
+    "carbon": ("joulepath.carbon.command", "exporter: grams of CO2 for each kWh of a grid, from several sources"),
     "tag": ("joulepath.tag.command", "adds IOAM headers to the traffic of unmodified applications"),
     "init": ("joulepath_init.command", "looks at meters and at a Prometheus, and writes the first files"),
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),

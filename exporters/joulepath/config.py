@@ -2,12 +2,13 @@
 """Reads a YAML file into a pydantic model and reports every mistake at once, each with its path."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from joulepath.errors import UsageError
@@ -24,18 +25,53 @@ class Model(BaseModel):
 M = TypeVar("M")
 
 
+def _prefix(value: object) -> object:
+    """Refuses what a network could be made of, and what no packet could have."""
+    if not isinstance(value, str):
+        raise ValueError("must be an IPv4 or IPv6 address or prefix")  # noqa: TRY004  # pydantic's validators
+    try:
+        network = ip_network(value)
+    except ValueError:
+        return value
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is not None and network.prefixlen >= 96:
+        raise ValueError(f"packets have IPv4 addresses as they are: write {mapped}/{network.prefixlen - 96}")
+    if "%" in value:
+        raise ValueError("packets do not carry the zone of an address: leave out % and what follows")
+    return network
+
+
+Prefix = Annotated[IPv4Network | IPv6Network, BeforeValidator(_prefix)]
+"""Of addresses in packets."""
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""Errors of PyYAML's own constructors: a month 13, a number of 5000 digits, `!!int x`."""
+
+
 class _Loader(yaml.SafeLoader):
     """YAML that refuses a key written twice instead of keeping the last one silently."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # PyYAML's
+        """The value of a node. Raises ConstructorError, which says the line."""
+        try:
+            return super().construct_object(node, deep)
+        except _UNREADABLE:
+            kind = node.tag.rpartition(":")[2]
+            raise yaml.constructor.ConstructorError(None, None, f"not a valid {kind}", node.start_mark) from None
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
+        if key_node.tag == _MERGE:
+            continue
         key = loader.construct_object(key_node, deep=True)
-        if isinstance(key, str) and key in seen:
-            problem = f"the key {key!r} is written twice"
-            raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
-        if isinstance(key, str):
+        if isinstance(key, Hashable):
+            if key in seen:
+                problem = f"the key {key!r} is written twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
             seen.add(key)
     loader.flatten_mapping(node)
     return loader.construct_mapping(node, deep=True)
@@ -58,6 +94,8 @@ def parsed_yaml(path: Path, text: str) -> Any:
         raise UsageError(f"{path}{where}: is not valid YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise UsageError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise UsageError(f"{path}: lists stand in lists too deep") from None
 
 
 def load(path: Path, model: type[M], text: str | None = None, *, empty: bool = False) -> M:
@@ -84,7 +122,7 @@ def problems(error: ValidationError, model: type[Any]) -> Iterable[str]:
     for item in error.errors(include_url=False, include_input=False):
         place = tuple(part for part in item["loc"] if not _ADDED.fullmatch(str(part)))
         text = unknown_key(place, _schema(model)) if item["type"] in _UNKNOWN else message(item)
-        where = ".".join(map(str, place))
+        where = ".".join(_CONTROL.sub("?", str(part)) for part in place)
         lines[f"{where}: {text}" if where else text] = None
     return lines
 
@@ -106,6 +144,8 @@ def message(item: Mapping[str, Any]) -> str:
     return _WORDS.get(item["type"]) or text.removeprefix("Value error, ").replace("Input should", "must")
 
 
+_CONTROL = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
+"""Not to be shown as they are: a key could end the line."""
 _ADDED = re.compile(r"[a-z-]*\[.*\]")
 """The additions of pydantic to a path of keys: `[key]`, or which of several types it tried."""
 

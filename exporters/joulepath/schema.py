@@ -10,6 +10,7 @@ from joulepath.config import Model
 
 FILES = {
     "bmc": "joulepath.bmc.config:BmcConfig",
+    "carbon": "joulepath.carbon.config:CarbonConfig",
     "ioam": "joulepath.ioam.config:ConfigModel",
     "pdu": "joulepath.pdu.config:PduConfig",
     "pfcp": "joulepath.pfcp.config:PfcpConfig",

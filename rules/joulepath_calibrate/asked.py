@@ -36,7 +36,7 @@ def windows(
     `load` is a query for the load instead of the processor's counters; `$window` in it is the topology's window. Raises
     PrometheusError and RefusedError.
     """
-    watts = times.values(prometheus, _fresh(_power(topology, host), topology))
+    watts = times.values(prometheus, fresh(_power(topology, host), topology))
     if not watts:
         raise RefusedError(
             f"has no measured power in {prometheus.url}: load the rules of topology {topology.name!r} there, and check "
@@ -70,7 +70,7 @@ def token_windows(
     units = counted(name, topology.components[name], prompts=True)
     recorded = f"component:power_watts{{{own}}}"
     queries = {
-        "power": f"sum({_fresh(recorded, topology)})" if watts is None else watts,
+        "power": f"sum({fresh(recorded, topology)})" if watts is None else watts,
         "tokens of prompts": f"sum({units['input_tokens']})",
         "generated tokens": f"sum({units['tokens']})",
     }
@@ -136,6 +136,6 @@ def _power(topology: Topology, host: str) -> str:
     return f'host_tier:power_watts{{{own},tier="1",method="measured"}}'
 
 
-def _fresh(recorded: str, topology: Topology) -> str:
+def fresh(recorded: str, topology: Topology) -> str:
     """A recorded series without values that Prometheus shows for 5 minutes after it was stopped."""
     return f"{recorded} and timestamp({recorded}) > time() - {2 * topology.interval:g}"

@@ -3,11 +3,12 @@
 
 import argparse
 
-from joulepath_calibrate import model, model_weights, static
+from joulepath_calibrate import marginal, model, model_weights, static
 
 ACTIONS = {
     "static": (static, "idle power of a host, with its error"),
     "model": (model, "power model of a host that has a meter, for others of its kind without one"),
+    "marginal": (marginal, "what one more packet, byte, request or token adds to a component's power"),
     "model-weights": (model_weights, "what a model's tokens of prompts and generated tokens cost"),
 }
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-from joulepath_calibrate.enough import BENT, check_count, check_steady
+from joulepath_calibrate.enough import check_count, check_steady
 from joulepath_calibrate.errors import RefusedError
 from joulepath_calibrate.estimate import Estimate
-from joulepath_calibrate.noise import Array, Noise
+from joulepath_calibrate.linear import Fit, bend, fit
+from joulepath_calibrate.noise import Array
 from joulepath_calibrate.windows import TokenWindow
 
 MOST_CORRELATION = 0.95
@@ -37,18 +38,6 @@ class Weights:
     """Whether power is not a weighted sum of both rates."""
 
 
-@dataclass(frozen=True)
-class _Fit:
-    coefficients: Array
-    noise: Noise
-    inverse: Array
-
-    def reach(self, gradient: Array, confidence: float = 0.95) -> float:
-        """Half the interval of a sum of the coefficients."""
-        weights = gradient @ self.inverse @ self.noise.design.T
-        return self.noise.reach(weights, weights * self.noise.residuals, confidence)
-
-
 def estimate(windows: Sequence[TokenWindow]) -> Weights:
     """The joules for each token. Raises RefusedError."""
     check_count(windows, "look back further")
@@ -57,11 +46,9 @@ def estimate(windows: Sequence[TokenWindow]) -> Weights:
         raise RefusedError(f"power was {watts[0]:.3g} W all the time: check that it is that of this model")
     _separate(asked, told)
     design = np.column_stack([np.ones_like(watts), asked, told])
-    linear = _fit(design, watts)
+    linear = fit(design, watts)
     check_steady(linear.noise, "run for longer")
-    curved = _curved(linear, design, watts)
-    bent = curved is not None and abs(curved.coefficients[3]) > curved.reach(np.array([0, 0, 0, 1.0]), BENT)
-    other = curved if bent else None
+    other = bend(linear, design, watts)
     base, per_input, per_output = _not_negative(design, watts)
     answer = _interval(linear, other, np.array([0, 0, 1.0]), per_output)
     if answer.low <= 0:
@@ -74,7 +61,7 @@ def estimate(windows: Sequence[TokenWindow]) -> Weights:
         raise RefusedError("power falls when prompts have more tokens: check that the power is that of this model")
     ratio = per_input / per_output
     relative = _interval(linear, other, np.array([0, 1, -ratio]) / per_output, ratio, about=ratio)
-    return Weights(_bounded(prompt), answer, _bounded(relative), base, windows, bent)
+    return Weights(_bounded(prompt), answer, _bounded(relative), base, windows, other is not None)
 
 
 def _separate(asked: Array, told: Array) -> None:
@@ -90,24 +77,6 @@ def _separate(asked: Array, told: Array) -> None:
         )
 
 
-def _curved(linear: _Fit, design: Array, watts: Array) -> _Fit | None:
-    """With the squared power as one more column (Ramsey's test); None where this tells nothing, as of two loads."""
-    wider = np.column_stack([design, (linear.noise.fitted - watts.mean()) ** 2])
-    scale = np.abs(wider).max(axis=0)
-    if not scale.all() or np.linalg.matrix_rank(wider / scale) < wider.shape[1]:
-        return None
-    return _fit(wider, watts)
-
-
-def _fit(design: Array, watts: Array) -> _Fit:
-    scale = np.abs(design).max(axis=0)
-    scaled = design / scale
-    inverse = np.linalg.inv(scaled.T @ scaled) / np.outer(scale, scale)
-    coefficients = inverse @ design.T @ watts
-    fitted = design @ coefficients
-    return _Fit(coefficients, Noise(scaled, fitted, watts - fitted), inverse * scale)
-
-
 def _not_negative(design: Array, watts: Array) -> tuple[float, float, float]:
     scale = np.abs(design).max(axis=0)
     found, _ = nnls(design / scale, watts)
@@ -115,7 +84,7 @@ def _not_negative(design: Array, watts: Array) -> tuple[float, float, float]:
     return float(base), float(asked), float(told)
 
 
-def _interval(linear: _Fit, other: _Fit | None, gradient: Array, value: float, about: float = 0.0) -> Estimate:
+def _interval(linear: Fit, other: Fit | None, gradient: Array, value: float, about: float = 0.0) -> Estimate:
     """The interval of a sum of the coefficients; wider by how much the sum depends on a bend, where one shows."""
     centre = about + float(gradient @ linear.coefficients)
     reach = linear.reach(gradient)

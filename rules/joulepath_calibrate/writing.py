@@ -15,8 +15,9 @@ from joulepath.errors import UsageError
 from joulepath.files import text_of
 from joulepath_topology import read
 
-Numbers = Mapping[str, float | Mapping[str, float]]
-"""A number by key, or a mapping of numbers."""
+Value = float | Mapping[str, float] | Sequence[Mapping[str, float | str]]
+Numbers = Mapping[str, Value]
+"""A number by key, a mapping of numbers, or a list of mappings, which takes the place of the one that is there."""
 
 
 def write(path: Path, place: tuple[str, str], numbers: Numbers, remark: str) -> None:
@@ -33,7 +34,7 @@ def write(path: Path, place: tuple[str, str], numbers: Numbers, remark: str) -> 
             entry = wanted[place[0]][place[1]]
             entry[key] = {**(entry.get(key) or {}), **value} if isinstance(value, Mapping) else value
     if written is None or parsed_yaml(path, written) != wanted:
-        by_hand = ", ".join(f"{key}: {_flow(value)}" for key, value in numbers.items())
+        by_hand = ", ".join(f"{key}: {flow(value)}" for key, value in numbers.items())
         raise UsageError(f"{path}: {'.'.join(place)}: cannot be changed in place: write {by_hand} there by hand")
     _replace(path, written)
 
@@ -80,19 +81,19 @@ def _with_value(
     entry: yaml.MappingNode,
     before: tuple[yaml.Node, yaml.Node] | None,
     key: str,
-    value: float | Mapping[str, float],
+    value: Value,
 ) -> str:
     if before is None:
         first = entry.value[0][0].start_mark
         separator = ", " if entry.flow_style else f"\n{' ' * first.column}"
-        return f"{text[: first.index]}{key}: {_flow(value)}{separator}{text[first.index :]}"
-    pairs: list[tuple[yaml.Node, float | Mapping[str, float]]]
+        return f"{text[: first.index]}{key}: {flow(value)}{separator}{text[first.index :]}"
+    pairs: list[tuple[yaml.Node, Value]]
     if isinstance(value, Mapping) and isinstance(before[1], yaml.MappingNode):
         pairs = [(pair[1], value[pair[0].value]) for pair in before[1].value if pair[0].value in value]
     else:
         pairs = [(before[1], value)]
     for node, one in reversed(pairs):
-        text = f"{text[: node.start_mark.index]}{_flow(one)}{text[node.end_mark.index :]}"
+        text = f"{text[: node.start_mark.index]}{flow(one)}{text[node.end_mark.index :]}"
     return text
 
 
@@ -106,10 +107,17 @@ def _with_comment(text: str, mark: yaml.Mark, head: str, remark: str) -> str:
     return "".join(lines)
 
 
-def _flow(value: float | Mapping[str, float]) -> str:
+def flow(value: Value | Mapping[str, float | str] | str) -> str:
+    """The value as YAML on one line."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {number:g}' for key, number in value.items())}}}"
-    return f"{value:g}"
+        return f"{{{', '.join(f'{key}: {flow(number)}' for key, number in value.items())}}}"
+    if isinstance(value, Sequence):
+        return f"[{', '.join(flow(each) for each in value)}]"
+    text = f"{value:g}"
+    # YAML 1.1 reads a number with an exponent and without a point as text.
+    return text.replace("e", ".0e") if "e" in text and "." not in text else text
 
 
 def _replace(path: Path, text: str) -> None:

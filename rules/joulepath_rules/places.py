@@ -9,6 +9,9 @@ from joulepath_topology import Topology
 from joulepath_topology.placements import Placement
 from joulepath_topology.policies import POLICIES
 
+AMOUNTS = ("count", "volume")
+"""Packets or requests, and bytes or tokens."""
+
 Total = Literal["node", "traced", "query", "counter"]
 
 
@@ -67,7 +70,7 @@ def amounts(topology: Topology, component: str) -> list[str]:
         for part in state
         for by in policy[part]
     }
-    return [by for by in ("count", "volume") if by in used]
+    return [by for by in AMOUNTS if by in used]
 
 
 def plain_node(topology: Topology, component: str) -> str | None:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Offsets of time zones in PromQL, which itself has UTC only: now, and of a moment that local clocks show."""
 
+from joulepath_rules.rule import number
 from joulepath_topology.clocks import Change, Clock
 
 
-def local(zone: Clock, ago: int) -> str:
+def local(zone: Clock, ago: float = 0) -> str:
     """Seconds since 1970 as the clocks of the zone showed them so many seconds ago."""
     shown = _vector(zone.new_year - ago)
     return shown + "".join(
@@ -42,9 +43,9 @@ def _shift(change: Change, standard: str, then: str) -> str:
     )
 
 
-def _plus(vector: str, seconds: int) -> str:
-    return f"{vector} {'+' if seconds >= 0 else '-'} {abs(seconds)}" if seconds else vector
+def _plus(vector: str, seconds: float) -> str:
+    return f"{vector} {'+' if seconds >= 0 else '-'} {number(abs(seconds))}" if seconds else vector
 
 
-def _vector(seconds: int) -> str:
+def _vector(seconds: float) -> str:
     return f"vector({_plus('time()', seconds)})"

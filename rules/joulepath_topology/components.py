@@ -11,6 +11,7 @@ from joulepath_topology.common import Choice, Entry, Name, NotNegative, Text, Wh
 from joulepath_topology.cores.catalogue import CORES, CoreName
 from joulepath_topology.cores.schema import Core
 from joulepath_topology.labels import Labels
+from joulepath_topology.marginal import Marginal
 from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.policies import PolicyName
 from joulepath_topology.query import Query
@@ -231,6 +232,8 @@ class Component(Entry):
     """For a model: weights of prompts' and generated tokens, `{input: 0.1, output: 1}`; else generated ones count."""
     policy: PolicyName | None = None
     """Policy of this component, in place of the file's."""
+    marginal: tuple[Marginal, ...] = ()
+    """What each further packet, byte, request or token adds to its power, `[{per: bytes, joules: 2.0e-6}]`."""
     supports: tuple[Name, ...] = ()
     """Components that it serves (for an AMF, an SMF, a clock). Its power follows theirs, in the segment `support`."""
     labels: Labels = Field(default_factory=dict)

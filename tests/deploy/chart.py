@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 CHART = ROOT / "deploy" / "helm" / "joulepath"
 TOPOLOGY = ROOT / "examples" / "minimal.yaml"
 ON_NODES = ("gpu", "ioam", "pfcp", "rapl", "tag", "workload")
-OF_DEVICES = ("bmc", "pdu")
+OF_DEVICES = ("bmc", "carbon", "pdu")
 OPERATOR = "monitoring.coreos.com"
 
 TRACE = "ab" * 16
@@ -52,6 +52,11 @@ EVERYTHING: Mapping[str, Any] = {
         "config": {
             "targets": {"edge-1": {"address": "ipmi://10.0.0.2", "user": "reader", "password_file": "password"}}
         },
+    },
+    "carbon": {
+        "enabled": True,
+        "secret": "meters",
+        "config": {"sources": {"entsoe": {"zones": ["DE-LU"], "token_file": "token"}}},
     },
     "rules": {"enabled": True},
 }

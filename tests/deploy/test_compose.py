@@ -20,6 +20,7 @@ import yaml
 from deploy.image.healthy import PORTS, address
 
 from joulepath.bmc import config as bmc
+from joulepath.carbon import config as carbon
 from joulepath.cli import COMMANDS
 from joulepath.ioam import config as ioam
 from joulepath.pdu.command import read_targets
@@ -181,6 +182,7 @@ def test_the_configuration_beside_it_is_what_programs_read(tmp_path: Path) -> No
     assert tag.read(folder / "tag.yaml")
     assert [target.name for target in read_targets(folder / "pdu.yaml")] == ["pdu-1"]
     assert list(bmc.read(folder / "bmc.yaml")) == ["edge-1"]
+    assert [question.name for question in carbon.read(folder / "carbon.yaml")] == ["ember/DE"]
     check = ["rules", "check", "topology.yaml", "--ioam", "ioam.yaml", "--tag", "tag.yaml", "--retention", retention()]
     done = subprocess.run(
         [sys.executable, "-m", "joulepath", *check], cwd=folder, capture_output=True, text=True, check=False

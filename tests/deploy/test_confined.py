@@ -37,6 +37,7 @@ UNITS = {path.stem.removeprefix("joulepath-"): path for path in sorted(FOLDER.gl
 EXPOSURE = {
     "pdu": 1.5,
     "bmc": 1.5,
+    "carbon": 1.5,
     "rapl": 1.5,
     "workload": 1.5,
     "gpu": 2.0,
@@ -46,7 +47,7 @@ EXPOSURE = {
     "rules": 1.5,
 }
 """The most that `systemd-analyze security` may say of each; 10 is a unit without limits."""
-WITHOUT_RIGHTS = ("pdu", "bmc", "rapl", "workload", "gpu", "rules")
+WITHOUT_RIGHTS = ("pdu", "bmc", "carbon", "rapl", "workload", "gpu", "rules")
 USER = 64003
 HERE = Path(__file__).parent
 ENERGY = "sys/class/powercap/intel-rapl:0"
@@ -160,6 +161,7 @@ def wrapper(name: str, folder: Path) -> tuple[str, ...]:
 CONFIGS = {
     "pdu": "targets: {a: {address: 'udp://127.0.0.1:16101', community_file: secret}}\n",
     "bmc": "targets: {a: {address: 'ipmi://127.0.0.1:16102', user: reader, password_file: secret}}\n",
+    "carbon": "sources: {ember: {zones: [DE]}}\n",
     "ioam": "nodes: [{node_id: 4, interfaces: {va: uplink}}]\nbackend: ebpf\n",
     "tag": "interfaces: [va]\nflows: {a: {destination: 'fd01::2', ioam_namespace: 123, id_file: id}}\n",
     "pfcp": "interfaces: [va]\n",
@@ -168,6 +170,7 @@ CONFIGS = {
 SHOWN = {
     "pdu": "joulepath_polls_total.success",
     "bmc": "joulepath_polls_total.success",
+    "carbon": "joulepath_polls_total.success",
     "rapl": "rapl_host_energy_joules_total",
     "workload": "workload_cpu_seconds_total.other",
     "gpu": "gpu_energy_joules_total",

@@ -28,7 +28,7 @@ from tests.exporters.gpu.stub import build
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("as_root", "bpf")]
 
-COMPONENTS = ("pdu", "bmc", "rapl", "workload", "gpu", "ioam", "tag", "pfcp", "rules")
+COMPONENTS = ("pdu", "bmc", "carbon", "rapl", "workload", "gpu", "ioam", "tag", "pfcp", "rules")
 POD = "3f1b0a52-6c1d-4c57-9d0e-0a1b2c3d4e5f"
 
 

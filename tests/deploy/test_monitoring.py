@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from joulepath.bmc import command as bmc
+from joulepath.carbon import command as carbon
 from joulepath.gpu import command as gpu
 from joulepath.ioam import command as ioam
 from joulepath.pdu import command as pdu
@@ -71,7 +72,7 @@ def test_each_file_of_targets_has_an_example_for_its_job(promtool: Path, tmp_pat
     ports = {name: {target.rpartition(":")[2] for target in entry["targets"]} for name, entry in entries.items()}
     own = {"rapl": rapl, "workload": workload, "gpu": gpu, "ioam": ioam, "tag": tag, "pfcp": pfcp}
     assert {name: {str(command.PORT)} for name, command in own.items()}.items() <= ports.items()
-    assert ports["exporters"] == {str(pdu.PORT), str(bmc.PORT)}
+    assert ports["exporters"] == {str(pdu.PORT), str(bmc.PORT), str(carbon.PORT)}
     without = {name for name, entry in entries.items() if "instance" not in entry.get("labels", {})}
     assert without == {"alertmanager", "exporters", "topology"}
 

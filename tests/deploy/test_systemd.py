@@ -71,7 +71,7 @@ def test_the_rights_of_a_unit_are_enough(unit: Path, open_folder: Path, as_root:
     settings = service(unit)
     words = shlex.split(settings["ExecStart"])
     name = words[1]
-    if name in ("pdu", "bmc", "rapl", "workload", "gpu", "rules"):
+    if name in ("pdu", "bmc", "carbon", "rapl", "workload", "gpu", "rules"):
         assert settings["CapabilityBoundingSet"] == ""
         return
     configs = {

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from joulepath.config import Model, load
+from joulepath.config import Model, Prefix, load
 from joulepath.errors import UsageError
 
 pytestmark = pytest.mark.unit
@@ -85,6 +85,15 @@ def test_mistakes_are_named_in_the_terms_of_the_file(tmp_path: Path, text: str, 
         ("", "is empty"),
         ("- 1", "is a list"),
         ("a: \x00", "is not valid YAML"),
+        ("x: 1\na: 2026-13-45", ":2: is not valid YAML: not a valid timestamp"),
+        ("a: " + "9" * 5000, ":1: is not valid YAML: not a valid int"),
+        ("a: !!int x", ":1: is not valid YAML: not a valid int"),
+        ("a: !!bool maybe", ":1: is not valid YAML: not a valid bool"),
+        ("a: !!map [1]", ":1: is not valid YAML: not a valid map"),
+        ("a: 1" + ":59" * 400 + ".5", ":1: is not valid YAML: not a valid float"),
+        ("a: " + "[" * 5000, ": lists stand in lists too deep"),
+        ("targets: {1: {address: x}, 1: {address: y}}", "the key 1 is written twice"),
+        ('"a\\nb": 1\ntargets: {}', r": a\?b: unknown key"),
     ],
 )
 def test_a_file_that_is_not_a_configuration_is_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -94,6 +103,12 @@ def test_a_file_that_is_not_a_configuration_is_one_line(tmp_path: Path, text: st
         load(path, Config)
     assert len(fault.value.messages) == 1
     assert str(path) in fault.value.messages[0]
+
+
+def test_merged_keys_are_as_if_written_here(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("targets:\n  a: &a {address: x, interval: 7}\n  b: {<<: *a, address: y}\n")
+    assert load(path, Config).targets["b"] == Device(address="y", interval=7)
 
 
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
@@ -119,3 +134,26 @@ def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path, text: str, 
     with pytest.raises(UsageError) as fault:
         load(path, Numbered)
     assert fault.value.messages[0].endswith(message)
+
+
+class Prefixes(Model):
+    prefix: Prefix
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("5", "must be an IPv4 or IPv6 address or prefix"),  # ipaddress takes it for 0.0.0.5
+        ("true", "must be an IPv4 or IPv6 address or prefix"),
+        ("10.60", "must be an IPv4 or IPv6 address or prefix"),
+        ("10.0.0.1/8", "must be an IPv4 or IPv6 address or prefix, with no bit set behind the prefix"),
+        ("'::ffff:10.60.0.0/120'", "packets have IPv4 addresses as they are: write 10.60.0.0/24"),
+        ("'fe80::1%eth0'", "packets do not carry the zone of an address: leave out % and what follows"),
+    ],
+)
+def test_a_prefix_is_one_that_packets_can_have(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(f"prefix: {text}\n")
+    with pytest.raises(UsageError) as fault:
+        load(path, Prefixes)
+    assert fault.value.messages == (f"{path}: prefix: {message}",)

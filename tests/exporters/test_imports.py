@@ -86,6 +86,13 @@ def test_pfcp_reads_its_file_in_another_process(tmp_path: Path) -> None:
     assert not import_large(program, tmp_path)
 
 
+def test_carbon_reads_its_file_in_another_process(tmp_path: Path) -> None:
+    """Beside what it asks sources with."""
+    (tmp_path / "carbon.yaml").write_text("sources: {ember: {zones: [DE]}}\n")
+    program = "from joulepath.cli import main; main(['carbon', '--config=carbon.yaml', '--once'])"
+    assert import_large(program, tmp_path) == {"requests", "urllib3"}
+
+
 def test_tag_reads_its_file_elsewhere_and_imports_only_netlinks_routes(tmp_path: Path) -> None:
     (tmp_path / "tag.yaml").write_text(TAG)
     program = (

@@ -113,7 +113,14 @@ class World:
 
 def configurations() -> dict[str, str]:
     """Configurations by the name under which commands read them: the first that the guide of the exporter shows."""
-    guides = {"ioam": "ioam", "pdu": "pdu", "pfcp": "pfcp", "tag": "tagging", "workload": "workload"}
+    guides = {
+        "carbon": "carbon",
+        "ioam": "ioam",
+        "pdu": "pdu",
+        "pfcp": "pfcp",
+        "tag": "tagging",
+        "workload": "workload",
+    }
     return {
         f"{name}.yaml": next(
             block.text for block in blocks(ROOT / "docs" / "guides" / f"{guide}.md") if block.language == "yaml"

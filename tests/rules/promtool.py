@@ -93,7 +93,7 @@ class Case:
     name: str
     topology: Topology
     series: Mapping[str, str]
-    expect: dict[tuple[float, str], Mapping[str, float]]
+    expect: Mapping[tuple[float, str], Mapping[str, float]]
     alerts: list[dict[str, Any]] = field(default_factory=list)
     step: int = STEP
     only: frozenset[str] = frozenset()

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prices and costs (docs/guides/money.md) in promtool, with numbers worked out by hand."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.rules.promtool import Case, node, outlet, run, topology, trace
+from tests.rules.recorded import TOPOLOGY, labels, total, values
 from tests.rules.test_placements import requests, rows
 
 pytestmark = pytest.mark.unit
@@ -53,14 +55,14 @@ Y_COSTS = {'application="y",currency="EUR"': 20 * 0.3 / 1000, 'application="y",c
 
 
 def four_sites() -> Case:
-    """Two currencies, a site without a price, and a price that changes and is lost at 6:00."""
+    """Two currencies, a site without a price, and a price that changes and is lost."""
     x = {'application="x",currency="EUR"': 60 * 0.3 / 1000 + 100 * 0.25 / 1000}
     costs = "sum by (application, currency) (application:cost_per_hour)"
     fixed = {'currency="EUR",site="a"': 0.1 * 0.3, 'currency="USD",site="c"': 0.3 * 0.1}
     return Case(
         "four-sites",
         topology(PRICED),
-        priced("0.25x15 -0.1x8 stale"),
+        priced("0.25x15 -0.1x11 stale"),
         {
             (3.5, "site:price_per_kilowatt_hour"): {
                 'currency="EUR",site="a"': 0.2,
@@ -80,8 +82,8 @@ def four_sites() -> Case:
                 {("EUR", "network", "red"): 0.049, ("USD", "network", "red"): 0.012}, "currency", "segment", "team"
             ),
             # A kWh for which the consumer is paid.
-            (5.5, "site:cost_per_hour"): {**fixed, 'currency="EUR",site="b"': 0.2 * -0.1},
-            (5.5, costs): {'application="x",currency="EUR"': 0.018 - 0.01, **Y_COSTS},
+            (6, "site:cost_per_hour"): {**fixed, 'currency="EUR",site="b"': 0.2 * -0.1},
+            (6, costs): {'application="x",currency="EUR"': 0.018 - 0.01, **Y_COSTS},
             # Without b's price x is a gap; y is not at b.
             (9, "site:cost_per_hour"): fixed,
             (9, costs): Y_COSTS,
@@ -140,7 +142,41 @@ def served() -> Case:
     )  # fmt: skip
 
 
+CONTRACT = """
+sites:
+  s:
+    overhead: 1.5
+    price:
+      currency: EUR
+      per_kwh: 0.2
+      time_zone: Europe/Berlin
+      hours: [{days: wed-thu, from: 1, to: "1:05", per_kwh: -0.1}, {days: fri-tue, per_kwh: 9}]
+hosts: {h: {site: s, power: [{pdu: p, outlets: ["1"]}]}}
+components: {h: {role: device}}
+"""
+
+
+def by_hours() -> Case:
+    """The clock of the tests begins on a Thursday at 1:00 in Berlin; a row stands for the time 1 minute before it."""
+    return Case(
+        "by-hours",
+        topology(CONTRACT),
+        outlet("p", "1", 100),
+        {
+            (4, "site:price_per_kilowatt_hour"): {'currency="EUR",site="s"': -0.1},
+            (4, "site:cost_per_hour"): {'currency="EUR",site="s"': 0.1 * 1.5 * -0.1},
+            (5.75, "site:price_per_kilowatt_hour"): {'currency="EUR",site="s"': -0.1},
+            (6, "site:price_per_kilowatt_hour"): {'currency="EUR",site="s"': 0.2},
+            # Derived rules read an evaluation of one to two intervals before.
+            (6.5, "application:cost_per_hour"): {
+                'application="unattributed",currency="EUR",segment="device"': 0.1 * 1.5 * 0.2
+            },
+        },
+    )
+
+
 CASES = [
+    by_hours(),
     four_sites(),
     odd_prices("nan", {"day_ahead": " ".join(["NaN"] * 40)}),
     odd_prices("infinite", {"day_ahead": " ".join(["Inf"] * 40)}),
@@ -154,3 +190,45 @@ CASES = [
 def test_costs_are_those_worked_out_by_hand(case: Case, promtool: Path, tmp_path: Path) -> None:
     """Each case in promtool."""
     run(promtool, tmp_path, [case])
+
+
+def cost(application: str, currency: str, segment: str) -> str:
+    """The labels of one row of the cost."""
+    return f"application:cost_per_hour{{{labels(application=application, currency=currency, segment=segment)}}}"
+
+
+def test_the_cost_of_an_hour_is_recorded_by_currency(promtool: Path, tmp_path: Path) -> None:
+    """The mean of what was known, times an hour, where the energy of that hour is charged as a whole.
+
+    Rows of 4 minutes, once a minute: those of minutes 3 to 62 stand for the first hour, recorded at 1:03.
+    """
+    series = {
+        **total("steady", [(200, 60.0)]),
+        cost("steady", "EUR", "network"): values([(63, 0.02), (60, -0.01), (100, 1.0)]),
+        # A model abroad is asked in the second half of the second hour: its currency costs nothing before.
+        **total("abroad", [(200, 10.0)]),
+        cost("abroad", "EUR", "network"): values([(200, 0.04)]),
+        cost("abroad", "USD", "model"): values([(93, None), (200, 0.5)]),
+        # The price was lost in a half of the second hour.
+        **total("gaps", [(200, 60.0)]),
+        cost("gaps", "EUR", "network"): values([(63, 0.02), (30, None), (100, 0.06)]),
+    }
+    hour = "application:cost:1h"
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
+        (62, hour): {},
+        (63, f'sum by (application, currency) ({hour}{{application!="gaps"}})'): rows(
+            {("steady", "EUR"): 0.02, ("abroad", "EUR"): 0.04}, "application", "currency"
+        ),
+        (123, f"sum by (application, currency) ({hour})"): rows(
+            {
+                ("steady", "EUR"): -0.01,
+                ("abroad", "EUR"): 0.04,
+                ("abroad", "USD"): 0.25,
+                ("gaps", "EUR"): 0.06,
+            },
+            "application",
+            "currency",
+        ),
+    }
+    hourly = topology(TOPOLOGY.replace("grams_per_kwh: 360", "price: {currency: EUR, per_kwh: 0.2}"))
+    run(promtool, tmp_path, [Case("hours", hourly, series, expect, step=60, only=frozenset({"history"}))])

@@ -69,9 +69,7 @@ FOREIGN = {
     "homeassistant_sensor_power_w": "Home Assistant, of smart plugs",
     "fivegs_smffunction_sm_sessionnbr": "Open5GS' SMF",
     "process_start_time_seconds": "prometheus_client, in every exporter",
-    "grid_carbon_intensity_average_grams_per_kilowatt_hour": "an exporter of the grid's carbon intensity",
     "electricity_price_per_kilowatt_hour": "an exporter of day-ahead prices",
-    "grid_carbon_intensity_updated_timestamp_seconds": "the same, if its source is live",
     **{
         series.metric: core.title
         for core in CORES.values()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from joulepath.carbon.catalogue import providers
 from joulepath_topology import Topology, promql, read
 from joulepath_topology.applications import Application
 from joulepath_topology.problem import path
@@ -110,7 +111,8 @@ def test_examples_read_only_series_that_exist(example: Path) -> None:
     for place, query in queries(topology):
         names = {selector.partition("{")[0] for selector in promql.selectors(query)}
         assert names <= FOREIGN, path(place)
-    assert not any(site.grid_zone for site in topology.sites.values())
+    sources = {supply.source for site in topology.sites.values() for supply in site.supplies.values()}
+    assert sources <= {None, *providers()}
 
 
 def test_every_key_is_documented() -> None:

@@ -61,13 +61,16 @@ class IoamExporter(OneHost):
         once_seconds: float = _ONCE_SECONDS,
         epoch: float | None = None,
         complaints: Sequence[str] = (),
+        fallback: Settings | None = None,
     ) -> None:
         """With `epoch`, counters say when they were created: see collector.families.
 
-        `complaints` are told at the start.
+        `complaints` are told at the start. `fallback` has no flows of a `flows_file`, and is for those that the backend
+        does not know.
         """
         self._file = file
         self._complaints = complaints
+        self._fallback = fallback
         self._settings = settings
         self._read = read
         self._make = source
@@ -121,9 +124,18 @@ class IoamExporter(OneHost):
 
     def start(self) -> None:
         """Begins to count."""
-        for line in [*self._complaints, *remarks(self._settings.flows)]:
+        for line in [*self._complaints, *remarks(self._settings.flows, sent=self._settings.counts_sent)]:
             logger.warning("%s", line)
-        self._counting[0].start()
+        source, carry = self._counting
+        try:
+            source.start()
+        except UsageError as mistake:
+            if self._fallback is None or self._fallback == self._settings:
+                raise
+            self._count(self._fallback, carry, Before())
+            self._settings = self._fallback
+            for line in mistake.messages:
+                logger.warning("%s: %s", self._settings.flows_file, line)
 
     def reload(self) -> None:
         """Counts by the settings as they are now and keeps earlier counts.
@@ -157,7 +169,7 @@ class IoamExporter(OneHost):
     def _adopt(self, settings: Settings) -> None:
         before, self._settings = self._settings, settings
         if settings.flows != before.flows:
-            for line in remarks(settings.flows):
+            for line in remarks(settings.flows, sent=settings.counts_sent):
                 logger.warning("%s", line)
 
     def _count(self, settings: Settings, carry: Carry, before: Before) -> None:
@@ -208,10 +220,18 @@ def run(args: argparse.Namespace) -> int:
     source = partial(_source, args)
     settings = read.first()
     if args.check_config:
-        for line in remarks(settings.flows):
+        for line in remarks(settings.flows, sent=settings.counts_sent):
             print(line)  # noqa: T201  # the command's output
         return 0
-    ioam = IoamExporter(settings, read=again, file=args.config, source=source, epoch=epoch, complaints=read.complaints)
+    ioam = IoamExporter(
+        settings,
+        read=again,
+        file=args.config,
+        source=source,
+        epoch=epoch,
+        complaints=read.complaints,
+        fallback=read.fallback,
+    )
     backend = "pcap" if args.pcap is not None else args.backend or settings.backend
     # Which one `auto` takes, it knows once all is open.
     capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
@@ -236,26 +256,39 @@ class Reader:
         self._parsed: dict[str, tuple[Path, str, Any]] = {}
         self.complaints: tuple[str, ...] = ()
         """The mistakes in a `flows_file` that was wrong or absent at the start."""
+        self.fallback: Settings | None = None
+        """The settings without the flows of the `flows_file`, where `first` found one."""
 
     def __call__(self) -> Settings:
         """The settings as they are now. Raises UsageError."""
-        return self._settings(self._more)
+        return self._with_file(self._own())
 
     def first(self) -> Settings:
         """The settings to begin with: a `flows_file` that is wrong or absent leaves the other flows alone."""
-        return self._settings(self._more if self._args.once or self._args.check_config else self._more_or_none)
+        own = self._own()
+        if self._args.once or self._args.check_config or own.flows_file is None:
+            return self._with_file(own)
+        self.fallback = own
+        try:
+            return self._with_file(own)
+        except UsageError as mistake:
+            self.complaints = mistake.messages
+            return own
 
-    def _settings(self, more: Callable[[Path], tuple[Flow, ...]]) -> Settings:
+    def _own(self) -> Settings:
         args = self._args
         settings = self._from_file() if args.config is not None else _from_arguments(args)
-        if settings.flows_file is not None:
-            try:
-                flows = joined(settings.flows, more(settings.flows_file))
-            except ValueError as mistake:
-                raise UsageError(f"{settings.flows_file}: {mistake}") from None
-            settings = dataclasses.replace(settings, flows=flows)
         # With --once, a scrape cannot come before the series is printed.
         return dataclasses.replace(settings, hold_seconds=0.0) if args.once else settings
+
+    def _with_file(self, settings: Settings) -> Settings:
+        if settings.flows_file is None:
+            return settings
+        more: tuple[Flow, ...] = self._parse("joulepath.ioam.flow_config", settings.flows_file)
+        try:
+            return dataclasses.replace(settings, flows=joined(settings.flows, more))
+        except ValueError as mistake:
+            raise UsageError(f"{settings.flows_file}: {mistake}") from None
 
     def _from_file(self) -> Settings:
         args = self._args
@@ -263,17 +296,6 @@ class Reader:
             raise UsageError("--config says where to count: leave out --interface and --node-id")
         settings: Settings = self._parse("joulepath.ioam.config", args.config)
         return settings
-
-    def _more(self, path: Path) -> tuple[Flow, ...]:
-        flows: tuple[Flow, ...] = self._parse("joulepath.ioam.flow_config", path)
-        return flows
-
-    def _more_or_none(self, path: Path) -> tuple[Flow, ...]:
-        try:
-            return self._more(path)
-        except UsageError as mistake:
-            self.complaints = mistake.messages
-            return ()
 
     def _parse(self, module: str, path: Path) -> Any:
         """The file as its module reads it, from before if it has the same text."""

@@ -4,14 +4,13 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from joulepath.config import Model, load
-from joulepath.ioam.flow_config import Flows, flows
+from joulepath.config import Model, Prefix, load
+from joulepath.ioam.flow_config import Flows, flows, range_of
 from joulepath.ioam.settings import (
     MAX_NODE_ID,
     TRACE_ID_OCTETS,
@@ -35,9 +34,9 @@ NodeId = Annotated[int, Field(ge=0, le=MAX_NODE_ID, strict=True)]
 class RuleModel(Model):
     """The packets of one direction on a mirror port: those that fit any of these."""
 
-    sources: tuple[IPv4Network | IPv6Network, ...] = ()
+    sources: tuple[Prefix, ...] = ()
     """Prefixes of source addresses."""
-    destinations: tuple[IPv4Network | IPv6Network, ...] = ()
+    destinations: tuple[Prefix, ...] = ()
     """Prefixes of destination addresses."""
     teids: tuple[Annotated[int, Field(ge=0, le=0xFFFFFFFF)] | str, ...] = ()
     """GTP-U tunnel ids: numbers, or ranges such as `0x1000-0x1fff`."""
@@ -55,14 +54,11 @@ class RuleModel(Model):
 
 
 def _range(text: str) -> range:
-    first, _, last = text.partition("-")
     try:
-        teids = range(int(first, 0), int(last or first, 0) + 1)
+        return range_of(text, 0, 0xFFFFFFFF)
     except ValueError:
-        teids = range(0)
-    if not teids or teids[-1] > 0xFFFFFFFF or teids[0] < 0:
-        raise ValueError(f"teids: {text[:40]!r} is neither a TEID like 4096 or 0x1000 nor a range like 0x1000-0x1fff")
-    return teids
+        message = f"teids: {text[:40]!r} is neither a TEID like 4096 or 0x1000 nor a range like 0x1000-0x1fff"
+        raise ValueError(message) from None
 
 
 class InterfaceModel(Model):
@@ -194,7 +190,7 @@ class BoundsModel(Model):
 class OtherModel(Model):
     """The packets that are signalling or management."""
 
-    prefixes: tuple[IPv4Network | IPv6Network, ...] = ()
+    prefixes: tuple[Prefix, ...] = ()
     """Source or destination prefixes."""
     ports: frozenset[Annotated[int, Field(ge=1, le=65535)]] = frozenset()
     """Source or destination ports of UDP, TCP and SCTP."""

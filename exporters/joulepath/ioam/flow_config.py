@@ -2,22 +2,22 @@
 """The key `flows` of the configuration of `joulepath ioam`, and the file of its key `flows_file`."""
 
 import re
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from joulepath.config import Model, load
+from joulepath.config import Model, Prefix, load
 from joulepath.errors import UsageError
 from joulepath.ioam.settings import Flow, Match
-from joulepath.ioam.table.flows import too_many
+from joulepath.ioam.table.flows import MAX_OCTETS, too_many
 from joulepath.ioam.wire.protocols import NAMES
 
-MAX_OCTETS = 2 << 20
-"""Of a `flows_file`."""
 _MOST_MISTAKES = 3
 
+_DIGITS = r"\s*(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})\s*"
+_RANGE = re.compile(rf"{_DIGITS}(?:-{_DIGITS})?")
+_FOLDER = re.compile(r"/[^\x00-\x1f]{0,4094}")
 _NAME = re.compile(r"[A-Za-z0-9_.:@/-]{1,64}")
 
 
@@ -37,12 +37,17 @@ def _named(value: str) -> str:
     return value
 
 
+def _folder(value: str) -> str:
+    if not _FOLDER.fullmatch(value):
+        raise ValueError("must be a cgroup v2 folder as in /proc/PID/cgroup, such as /system.slice/camera.service")
+    return value
+
+
 def _is_list(value: Any) -> str:
     return "match[list]" if isinstance(value, list | tuple) else "match[one]"
 
 
 Name = Annotated[str, AfterValidator(_named)]
-Prefix = IPv4Network | IPv6Network
 Prefixes = Annotated[tuple[Prefix, ...], BeforeValidator(_listed, json_schema_input_type=Prefix | tuple[Prefix, ...])]
 Number = Annotated[int | str, BeforeValidator(_number)]
 Numbers = Annotated[tuple[Number, ...], BeforeValidator(_listed, json_schema_input_type=Number | tuple[Number, ...])]
@@ -58,7 +63,7 @@ _BOUNDS = {
 
 
 class MatchModel(Model):
-    """The packets that fit all of the keys given."""
+    """The packets that fit all of the keys given. An empty list fits no packet."""
 
     ue: Prefixes = ()
     """Address prefixes of the user: the source of a packet that it sends, the destination of one that it gets."""
@@ -78,18 +83,23 @@ class MatchModel(Model):
     """TEID of the innermost GTP-U message that carries the packet: numbers, and ranges such as `0x1000-0x1fff`."""
     qfi: Numbers = ()
     """QFI in the PDU session container of that message, 0 to 63."""
-    cgroup: Annotated[str, Field(pattern=r"^/[^\x00-\x1f]{0,4094}$")] | None = None
+    cgroup: Annotated[str, AfterValidator(_folder)] | None = None
     """cgroup v2 folder of the local sender, as in /proc/PID/cgroup; with the folders below it. Backend `ebpf` only."""
 
     @model_validator(mode="after")
     def _some(self) -> "MatchModel":
-        if all(getattr(self, name) in ((), None) for name in self.model_fields_set):
+        if all(getattr(self, name) is None for name in self.model_fields_set):
             raise ValueError("give at least one key, such as `ue` or `ports`")
         self.match()
         return self
 
+    @property
+    def empty(self) -> bool:
+        """Whether one of the lists has no entry, so that no packet fits: a program may write it for no users."""
+        return any(getattr(self, name) == () for name in self.model_fields_set)
+
     def match(self) -> Match:
-        """As the counting reads it. Raises ValueError."""
+        """As the counting reads it; not for an empty one. Raises ValueError."""
         ranges = {name: _ranges(name, getattr(self, name)) for name in _BOUNDS}
         return Match(ue=self.ue, remote=self.remote, cgroup=self.cgroup or "", **ranges)
 
@@ -114,7 +124,7 @@ class FlowsFile(Model):
 def flows(models: Flows) -> tuple[Flow, ...]:
     """As the counting reads them."""
     return tuple(
-        Flow(name, tuple(model.match() for model in (models_ if isinstance(models_, tuple) else (models_,))))
+        Flow(name, tuple(model.match() for model in _listed(models_) if not model.empty))
         for name, models_ in models.items()
     )
 
@@ -130,8 +140,6 @@ def read(path: Path, text: str) -> tuple[Flow, ...]:
         rest = len(error.messages) - _MOST_MISTAKES
         more = [f"{path}: has {rest} more mistakes"] if rest > 0 else []
         raise UsageError([*error.messages[:_MOST_MISTAKES], *more]) from None
-    except RecursionError:
-        raise UsageError(f"{path}: lists stand in lists too deep") from None
     if mistake := next(iter(too_many(found)), None):
         raise UsageError(f"{path}: {mistake}")
     return found
@@ -142,18 +150,27 @@ def _ranges(name: str, value: tuple[int | str, ...]) -> tuple[range, ...]:
 
 
 def _range(name: str, item: int | str) -> range:
+    if name == "protocol" and isinstance(item, str) and item.lower() in NAMES:
+        item = NAMES[item.lower()]
     least, most = _BOUNDS[name]
     try:
-        if isinstance(item, int):
-            first = last = item
-        elif name == "protocol" and item.lower() in NAMES:
-            first = last = NAMES[item.lower()]
-        else:
-            begin, _, end = item.partition("-")
-            first, last = int(begin, 0), int(end or begin, 0)
+        return range_of(item, least, most)
     except ValueError:
-        first, last = 0, -1
-    if not least <= first <= last <= most:
+        shown = hex(item) if isinstance(item, int) and abs(item) > 1 << 64 else str(item)
         names = "a name such as udp, " if name == "protocol" else ""
-        raise ValueError(f"{name}: {str(item)[:40]!r} is not {names}a number or range within {least}-{most}")
+        message = f"{name}: {shown[:40]!r} is not {names}a number or range within {least}-{most}"
+        raise ValueError(message) from None
+
+
+def range_of(item: int | str, least: int, most: int) -> range:
+    """A number, or a range such as `5000-5999` or `0x10-0x1f`. Raises ValueError also where it is not within bounds."""
+    if isinstance(item, int):
+        first = last = item
+    elif matched := _RANGE.fullmatch(item):
+        first = int(matched[1], 0)
+        last = first if matched[2] is None else int(matched[2], 0)
+    else:
+        raise ValueError(item)
+    if not least <= first <= last <= most:
+        raise ValueError(item)
     return range(first, last + 1)

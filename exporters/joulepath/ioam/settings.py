@@ -161,6 +161,11 @@ class Settings:
         return bool(self.flows or self.flows_file)
 
     @property
+    def counts_sent(self) -> bool:
+        """Whether packets that this host sends are counted."""
+        return any(point.way == "sent" for point in self.points)
+
+    @property
     def clt(self) -> frozenset[int]:
         """Namespaces with the layout of Cross-Layer Telemetry."""
         return frozenset(number for number, namespace in self.namespaces.items() if namespace.clt)

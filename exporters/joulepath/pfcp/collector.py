@@ -34,6 +34,7 @@ def _families(tracker: Tracker, captured: Captured, written: Written | None) -> 
     yield _table(metrics.CAPTURE_INFO, (([name], 1) for name in captured.interfaces))
     if written is not None:
         yield _single(metrics.FLOWS, written.flows)
+        yield _single(metrics.FLOWS_LEFT_OUT, written.left_out)
         yield _single(metrics.FLOWS_WRITES, written.times)
         yield _single(metrics.FLOWS_ERRORS, written.errors)
 

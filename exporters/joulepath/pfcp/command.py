@@ -19,6 +19,7 @@ from joulepath.pfcp.sessions.tracker import Tracker
 from joulepath.pfcp.settings import Settings
 from joulepath.pfcp.source.live import LiveSource
 from joulepath.pfcp.source.pcap import PcapSource
+from joulepath.pfcp.statefile import StateFile
 from joulepath.serving import rights
 from joulepath.serving.arguments import add_arguments
 from joulepath.serving.one_host import OneHost
@@ -51,6 +52,7 @@ class PfcpExporter(OneHost):
         self._tracker = Tracker(settings)
         self._source = source(self._tracker)
         self._writer = self._make_writer()
+        self._state = None if settings.state is None else StateFile(self._tracker, settings.state)
         self._up: bool | None = None
 
     def collect(self) -> Iterable[Metric]:
@@ -83,7 +85,9 @@ class PfcpExporter(OneHost):
             self._source.claim()
 
     def start(self) -> None:
-        """Begins to capture."""
+        """Takes up the sessions of before a restart, and begins to capture."""
+        if self._state is not None and isinstance(self._source, LiveSource):
+            self._state.start()
         self._source.start(self._settings.interfaces, self._settings.mirrors)
         if self._writer is not None:
             self._writer.start()
@@ -105,6 +109,12 @@ class PfcpExporter(OneHost):
                 raise
         self._settings = settings
         self._tracker.apply(settings)
+        if settings.state != before.state:
+            if self._state is not None:
+                self._state.stop()
+            self._state = None if settings.state is None else StateFile(self._tracker, settings.state)
+            if self._state is not None:
+                self._state.begin()
         if settings.flows != before.flows:
             if self._writer is not None:
                 self._writer.stop()
@@ -117,6 +127,8 @@ class PfcpExporter(OneHost):
         self._source.stop()
         if self._writer is not None:
             self._writer.stop()
+        if self._state is not None:
+            self._state.stop()
 
     def _make_writer(self) -> FlowsWriter | None:
         return None if self._settings.flows is None else FlowsWriter(self._tracker, self._settings.flows)

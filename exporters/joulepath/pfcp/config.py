@@ -2,21 +2,19 @@
 """The configuration file of `joulepath pfcp`; docs/guides/pfcp.md describes its keys."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from joulepath import secret
-from joulepath.config import Model, load
+from joulepath.config import Model, Prefix, load
 from joulepath.errors import UsageError
 from joulepath.pfcp.settings import RESERVED, Bounds, FlowsFile, Group, Match, Settings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,48}$")]
 Interface = Annotated[str, Field(min_length=1, max_length=15)]
 Text = Annotated[str, Field(min_length=1, max_length=100)]
-Prefix = IPv4Network | IPv6Network
 Qfi = Annotated[int, Field(ge=0, le=63, strict=True)]
 
 
@@ -74,6 +72,10 @@ class FlowsModel(Model):
     """`ue`: users' addresses, and tunnels for sessions without one. `teid`: tunnels for all."""
     seconds: Annotated[float, Field(ge=0.5, le=3600)] = FlowsFile.seconds
     """The least time between two writings [s]."""
+    matches: Annotated[int, Field(ge=1, le=512)] = FlowsFile.matches
+    """The most matches in it. `joulepath ioam` accepts 512 with those of its own `flows`: leave room for these."""
+    prefixes: Annotated[int, Field(ge=1, le=65_536)] = FlowsFile.prefixes
+    """The most prefixes and ranges of TEIDs in it; `joulepath ioam` accepts 65536 with its own."""
 
 
 class BoundsModel(Model):
@@ -102,6 +104,8 @@ class PfcpConfig(Model):
     """Names of UPFs by their addresses on N4; without a name the label `upf` is the address."""
     flows_file: FlowsModel | None = None
     """Writes the sessions of each group as flows for `joulepath ioam`."""
+    state_file: Path | None = None
+    """Keeps the sessions over a restart of the exporter of at most 5 minutes. Its folder must be writable."""
     secret_file: Path | None = None
     """The file with the key of the hashes that `each: subscriber` makes."""
     bounds: BoundsModel = BoundsModel()
@@ -133,7 +137,8 @@ class PfcpConfig(Model):
             groups=tuple(_group(name, model) for name, model in self.groups.items()),
             upfs={name: _several(prefixes) for name, prefixes in self.upfs.items()},
             bounds=Bounds(self.bounds.sessions, self.bounds.series, self.bounds.transactions),
-            flows=None if flows is None else FlowsFile(flows.path, flows.match, flows.seconds),
+            flows=None if flows is None else FlowsFile(**dict(flows)),
+            state=self.state_file,
             secret="" if self.secret_file is None else secret.of_file(self.secret_file, "secret_file"),
         )
 

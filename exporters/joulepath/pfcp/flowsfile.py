@@ -7,10 +7,11 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from joulepath.pfcp.flowsbounds import Flow, Kept, keep
 from joulepath.pfcp.sessions.groups import Groups
 from joulepath.pfcp.sessions.session import Session
 from joulepath.pfcp.sessions.tracker import Tracker
@@ -20,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5
 _HEAD = "# Written by joulepath pfcp, which replaces it when sessions come and go.\n"
-Match = dict[str, list[str] | list[int]]
+_KEY = "flows:\n"
+Match = dict[str, Sequence[str | int]]
 
 
 class Written(NamedTuple):
@@ -29,6 +31,7 @@ class Written(NamedTuple):
     flows: int = 0
     times: int = 0
     errors: int = 0
+    left_out: int = 0
 
 
 class FlowsWriter:
@@ -43,6 +46,7 @@ class FlowsWriter:
         self._last: float | None = None
         self._text = ""
         self._failed = False
+        self._why = ""
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -70,7 +74,9 @@ class FlowsWriter:
         self._changes, self._last = changes, now
         with self._tracker.lock:
             found = flows(self._tracker.groups, self._tracker.sessions, by_teid=self.file.match == "teid")
-        text = render(found)
+        kept = keep(rendered(found), self.file, len(_HEAD) + len(_KEY))
+        self._tell(kept)
+        text = joined(kept.flows.values())
         if text == self._text:
             return
         try:
@@ -82,7 +88,20 @@ class FlowsWriter:
             self.written = self.written._replace(errors=self.written.errors + 1)
             return
         self._text, self._failed = text, False
-        self.written = self.written._replace(flows=len(found), times=self.written.times + 1)
+        self.written = self.written._replace(flows=len(kept.flows), times=self.written.times + 1)
+
+    def _tell(self, kept: Kept) -> None:
+        """One line when flows begin to be left out, and when all fit again."""
+        self.written = self.written._replace(left_out=len(kept.left_out))
+        if kept.why and not self._why:
+            logger.error(
+                "%s: %d flows are left out, from %s on: with it, joulepath ioam would refuse the file (%s): make "
+                "groups larger, or name fewer",
+                self.file.path, len(kept.left_out), kept.left_out[0], kept.why,
+            )  # fmt: skip
+        elif self._why and not kept.why:
+            logger.info("%s: all flows fit in it again", self.file.path)
+        self._why = kept.why
 
     def _run(self) -> None:
         while not self._ending.wait(_LOOK_SECONDS):
@@ -116,19 +135,36 @@ def flows(groups: Groups, sessions: Sequence[Session], *, by_teid: bool = False)
         if networks := addresses[name, qfis]:
             found.setdefault(name, []).append({"ue": [str(network) for network in _joined(networks)], **carried})
         if teids := tunnels[name, qfis] & single:
-            found.setdefault(name, []).append({"teid": sorted(teids), **carried})
+            found.setdefault(name, []).append({"teid": list(_ranges(teids)), **carried})
     return found
 
 
-def render(found: dict[str, list[Match]]) -> str:
-    """The text of the file: YAML, one line for each match."""
-    if not found:
-        return f"{_HEAD}flows: {{}}\n"
-    lines = []
-    for name, matches in found.items():
-        lines.append(f"  {json.dumps(name)}:")
-        lines.extend(f"    - {json.dumps(match)}" for match in matches)
-    return f"{_HEAD}flows:\n" + "\n".join(lines) + "\n"
+def rendered(found: Mapping[str, Sequence[Match]]) -> dict[str, Flow]:
+    """Each flow as it stands in the file: YAML, one line for each match."""
+    return {
+        name: Flow(
+            "".join((f"  {json.dumps(name)}:\n", *(f"    - {json.dumps(match)}\n" for match in matches))),
+            len(matches),
+            sum(len(match.get(key, ())) for match in matches for key in ("ue", "teid")),
+        )
+        for name, matches in found.items()
+    }
+
+
+def joined(found: Collection[Flow]) -> str:
+    """The text of the file."""
+    return _HEAD + (_KEY + "".join(flow.text for flow in found) if found else "flows: {}\n")
+
+
+def _ranges(numbers: Iterable[int]) -> Iterable[int | str]:
+    """Sorted, neighbours joined as `5-9`."""
+    first = last = -1
+    for number in [*sorted(numbers), -1]:
+        if number != last + 1 or first < 0:
+            if first >= 0:
+                yield first if first == last else f"{first}-{last}"
+            first = number
+        last = number
 
 
 def _network(address: bytes, bits: int) -> Network:

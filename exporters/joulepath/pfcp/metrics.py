@@ -59,12 +59,15 @@ MEASURED = counter(
 DROPS = counter("pfcp_capture_drops_total", "N4 packets that the capture lost.")
 CAPTURE_INFO = gauge("pfcp_capture_info", "Interface that is being captured; always 1.", "interface")
 FLOWS = gauge("pfcp_flows_file_flows", "Flows in the file for `joulepath ioam`, as last written.")
+FLOWS_LEFT_OUT = gauge(
+    "pfcp_flows_file_left_out_flows", "Flows that are not in it, since joulepath ioam would refuse so large a file."
+)
 FLOWS_WRITES = counter("pfcp_flows_file_writes_total", "Times that the file for `joulepath ioam` was written.")
 FLOWS_ERRORS = counter("pfcp_flows_file_errors_total", "Times that it could not be written.")
 
 METRICS = (
     BYTES, PACKETS, SESSIONS, UNKNOWN_SESSIONS, PERIOD, INTERVAL, MESSAGES, ERRORS, *EVENTS.values(), FOLDED, MEASURED,
-    DROPS, CAPTURE_INFO, FLOWS, FLOWS_WRITES, FLOWS_ERRORS,
+    DROPS, CAPTURE_INFO, FLOWS, FLOWS_LEFT_OUT, FLOWS_WRITES, FLOWS_ERRORS,
 )  # fmt: skip
 
 SHOWN = (

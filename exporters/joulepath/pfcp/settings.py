@@ -56,6 +56,9 @@ class FlowsFile:
     match: Literal["ue", "teid"] = "ue"
     seconds: float = 5.0
     """The least time between two writings."""
+    matches: int = 512
+    """The most that are written; `joulepath ioam` has the same bounds for all of its flows."""
+    prefixes: int = 65_536
 
 
 @dataclass(frozen=True)
@@ -72,3 +75,5 @@ class Settings:
     flows: FlowsFile | None = None
     secret: str = field(default="", repr=False)
     """The key of the hash of identities."""
+    state: Path | None = None
+    """The file that keeps the sessions over a restart."""

@@ -11,14 +11,17 @@ from joulepath_topology.hours import DAY, DAYS, Hours
 from joulepath_topology.promql import quote
 
 LOCAL = "adapter:local_time:seconds"
-"""Seconds since 1970 as the clocks of a time zone show them: of a day `% 86400`, and the day by day_of_week()."""
+"""Seconds since 1970 as the clocks of a time zone showed them half a window ago, the time for which a row stands.
+
+The second of the day is `% 86400`, and the day day_of_week().
+"""
 
 
 def local_times(topology: Topology) -> Iterator[Rule]:
     """The clock of each time zone."""
     named = {site.price.time_zone for site in topology.sites.values() if site.price is not None}
     for zone in sorted(zone for zone in named if zone is not None):
-        yield Rule(LOCAL, zones.local(clock(zone), 0), {"time_zone": zone})
+        yield Rule(LOCAL, zones.local(clock(zone), topology.window / 2), {"time_zone": zone})
 
 
 def within(time_zone: str, hours: Hours) -> str:

@@ -22,8 +22,8 @@ def prices(topology: Topology) -> Iterator[Rule]:
 
 def _queried(query: str) -> str:
     """A price may be negative. Several rows, as from two exporters, are believed while they agree: a sum of prices, or
-    any one of two, is not the price."""
-    return f"max({query}) == min({query}) > -Inf < Inf"
+    any one of two, is not the price. As of half a window ago, the time for which the watts stand."""
+    return f"last_over_time((max({query}) == min({query}) > -Inf < Inf)[1s:1s] offset $half)"
 
 
 def _by_hours(price: Price) -> str:

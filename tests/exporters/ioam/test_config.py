@@ -18,6 +18,7 @@ from joulepath.ioam import config, flow_config
 from joulepath.ioam.backend.choice import ChosenSource
 from joulepath.ioam.command import Reader
 from joulepath.ioam.settings import Bounds, Flow, Match, Namespace, Point, Rule
+from joulepath.ioam.table.overlap import remarks
 from joulepath.ioam.wire.decode import REASONS
 from tests.conftest import ROOT
 
@@ -221,7 +222,13 @@ def test_flows_are_read_in_their_order(tmp_path: Path) -> None:
     ("match", "line"),
     [
         ("{}", "flows.a: give at least one key, such as `ue` or `ports`"),
-        ("{ue: []}", "flows.a: give at least one key, such as `ue` or `ports`"),
+        ("{ue: 5}", "flows.a.ue.0: must be an IPv4 or IPv6 address or prefix"),
+        ("{ports: 5000-}", "flows.a: ports: '5000-' is not a number or range within 0-65535"),
+        ("{ports: '\u0665'}", "flows.a: ports: '\u0665' is not a number or range within 0-65535"),
+        (
+            "{cgroup: camera.service}",
+            "flows.a.cgroup: must be a cgroup v2 folder as in /proc/PID/cgroup, such as /system.slice/camera.service",
+        ),
         ("[]", "flows.a: needs at least one entry"),
         ("{qfi: 64}", "flows.a: qfi: '64' is not a number or range within 0-63"),
         ("{ports: 9-7}", "flows.a: ports: '9-7' is not a number or range within 0-65535"),
@@ -238,6 +245,27 @@ def test_flows_are_read_in_their_order(tmp_path: Path) -> None:
 def test_mistakes_in_a_flow_are_named(tmp_path: Path, match: str, line: str) -> None:
     text = f"nodes: [{{node_id: 1, interfaces: {{eth0: up}}}}]\nflows: {{a: {match}}}"
     assert mistakes(tmp_path, text) == [line]
+
+
+def test_an_empty_list_fits_no_packet(tmp_path: Path) -> None:
+    text = "flows: {a: {ue: [], qfi: 5}, b: [{teid: []}, {qfi: 5, ue: 10.0.0.1}], c: {ports: [], ue: []}}"
+    found = flow_config.read(tmp_path / "flows.yaml", text)
+    assert [(flow.name, len(flow.matches)) for flow in found] == [("a", 0), ("b", 1), ("c", 0)]
+    assert remarks(found) == []
+
+
+def test_a_start_goes_on_without_a_file_of_flows_that_does_not_fit(tmp_path: Path) -> None:
+    file = tmp_path / "flows.yaml"
+    arguments = argparse.Namespace(config=write(tmp_path, FLOWS.replace("more/", "")), node_id=None, interface=None)
+    arguments.pcap, arguments.once, arguments.check_config = None, False, False
+    for text, line in (
+        ("flows: {camera: {ports: 1}}", "flows.camera: is in the configuration, too: give it another name"),
+        (_many(510).decode(), "flows: 513 flows with 514 matches; at most 512 matches: join prefixes in one"),
+    ):
+        file.write_text(text)
+        reader = Reader(arguments)
+        assert [flow.name for flow in reader.first().flows] == ["camera", "slice", "unit"]
+        assert reader.complaints == (f"{file}: {line}",)
 
 
 def _many(count: int) -> bytes:

@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.core import Metric
 
-from joulepath.errors import JoulepathError
+from joulepath.errors import JoulepathError, UsageError
+from joulepath.ioam.backend.choice import ChosenSource
 from joulepath.ioam.backend.packet import PacketSource
 from joulepath.ioam.backend.source import TrafficReading
 from joulepath.ioam.collector import families
 from joulepath.ioam.command import IoamExporter
 from joulepath.ioam.config import read
-from joulepath.ioam.settings import Before, Bounds, Namespace, Settings
+from joulepath.ioam.settings import Before, Bounds, Flow, Match, Namespace, Settings
 from joulepath.ioam.table.counters import Table
 from joulepath_lab.network.namespace import NetworkNamespace
 from joulepath_lab.run.exporter import Exporter as Running
@@ -188,6 +189,31 @@ def test_unusable_settings_leave_the_old_ones_in_force(tmp_path: Path) -> None:
     write(path, SECOND)
     exporter.reload()
     assert dataclasses.replace(counting.made[-1], before=Before()) == read(path)
+
+
+@pytest.mark.unit
+def test_a_start_goes_on_without_flows_that_the_backend_does_not_know(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "ioam.yaml"
+    write(path, FIRST)
+    own = dataclasses.replace(read(path), flows_file=tmp_path / "flows.yaml", backend="packet")
+    both = dataclasses.replace(own, flows=(Flow("pod", (Match(cgroup="/pod"),)),))
+    made = list[Settings]()
+
+    class Source(ChosenSource):
+        def __init__(self, settings: Settings) -> None:
+            super().__init__(settings)
+            made.append(settings)
+            self._source = TableSource(settings, Clock())
+
+    TableSource.made = []
+    exporter = IoamExporter(both, source=Source, fallback=own)
+    exporter.start()
+    assert made == [both, dataclasses.replace(own, before=Before())]
+    assert f"{tmp_path}/flows.yaml: flows.pod: `cgroup` is known to the ebpf backend only" in caplog.text
+    with pytest.raises(UsageError, match="`cgroup` is known"):
+        IoamExporter(both, source=Source).start()
 
 
 class TableSource(PacketSource):

@@ -24,7 +24,8 @@ groups:
   robots: [{{slice: "2-000005"}}, {{ue: [10.46.0.0/16, "2001:db8::/32"]}}]
   fleet: {{match: {{subscriber: "imsi-00101*"}}, each: subscriber}}
 upfs: {{upf-1: 192.0.2.1}}
-flows_file: {{path: /run/flows.yaml, match: teid, seconds: 2}}
+flows_file: {{path: /run/flows.yaml, match: teid, seconds: 2, matches: 9, prefixes: 99}}
+state_file: /var/state.json
 secret_file: {secret}
 bounds: {{sessions: 10, series: 20, transactions: 300}}
 """
@@ -44,8 +45,9 @@ bounds: {{sessions: 10, series: 20, transactions: 300}}
         ),
         {"upf-1": (ip_network("192.0.2.1/32"),)},
         Bounds(10, 20, 300),
-        FlowsFile(Path("/run/flows.yaml"), "teid", 2),
+        FlowsFile(Path("/run/flows.yaml"), "teid", 2, 9, 99),
         "key",
+        Path("/var/state.json"),
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from joulepath.pfcp.flowsfile import FlowsWriter, flows, render
+from joulepath.pfcp.flowsfile import FlowsWriter, flows, joined, rendered
 from joulepath.pfcp.settings import FlowsFile, Group, Match, Settings
 from joulepath_lab.devices import pfcp as lab
 from tests.exporters.pfcp.n4 import N4
@@ -22,8 +22,8 @@ def rules(ue: str, teid: int | None = None) -> tuple[lab.Rule, ...]:
 
 
 def found(n4: N4, *, by_teid: bool = False) -> object:
-    text = render(flows(n4.tracker.groups, n4.tracker.sessions, by_teid=by_teid))
-    return yaml.safe_load(text)["flows"]
+    texts = rendered(flows(n4.tracker.groups, n4.tracker.sessions, by_teid=by_teid))
+    return yaml.safe_load(joined(texts.values()))["flows"]
 
 
 def test_each_group_is_a_flow_with_the_addresses_of_its_sessions() -> None:
@@ -57,8 +57,8 @@ def test_a_session_without_an_address_has_its_tunnels() -> None:
     n4 = N4(Settings(groups=GROUPS[1:]))
     n4.establish(1, rules("", 77), lab.dnn("video"), lab.far(1, 78, "192.0.2.200"))
     n4.establish(2, rules("10.45.0.2", 79), lab.dnn("robots"))
-    assert found(n4) == {"cameras": [{"teid": [77, 78]}], "robots": [{"ue": ["10.45.0.2/32"]}]}
-    assert found(n4, by_teid=True) == {"cameras": [{"teid": [77, 78]}], "robots": [{"teid": [79]}]}
+    assert found(n4) == {"cameras": [{"teid": ["77-78"]}], "robots": [{"ue": ["10.45.0.2/32"]}]}
+    assert found(n4, by_teid=True) == {"cameras": [{"teid": ["77-78"]}], "robots": [{"teid": [79]}]}
 
 
 def test_a_teid_that_two_groups_would_have_is_left_out() -> None:
@@ -112,3 +112,22 @@ def test_a_file_that_cannot_be_written_is_tried_again(tmp_path: Path, caplog: py
     (tmp_path / "run").mkdir()
     writer.look()
     assert writer.written.times == 1
+
+
+def test_flows_that_do_not_fit_are_named_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    n4, now = N4(Settings(groups=GROUPS[1:])), [100.0]
+    file = tmp_path / "flows.yaml"
+    writer = FlowsWriter(n4.tracker, FlowsFile(file, matches=1), clock=lambda: now[0])
+    for seid, dnn in enumerate(("video", "robots", "robots"), 1):
+        n4.establish(seid, rules(f"10.45.0.{seid}"), lab.dnn(dnn))
+        writer.look()
+        now[0] += 10
+    assert list(yaml.safe_load(file.read_text())["flows"]) == ["cameras"]
+    assert (writer.written.flows, writer.written.left_out) == (1, 1)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "1 flows are left out, from robots on" in caplog.text
+    n4.ask(lab.DELETE, 1, [], [lab.cause()])
+    writer.look()
+    assert list(yaml.safe_load(file.read_text())["flows"]) == ["robots"]
+    assert (writer.written.left_out, caplog.records[-1].levelname) == (0, "INFO")

@@ -114,3 +114,29 @@ def test_sessions_and_counters_outlive_a_reload(network: tuple[Smf, Upf], tmp_pa
     finally:
         exporter.stop()
     assert json.loads((tmp_path / "flows.yaml").read_text().splitlines()[-1].strip("- ")) == {"ue": ["10.45.0.2/32"]}
+
+
+def test_sessions_outlive_a_restart_of_the_exporter(network: tuple[Smf, Upf], tmp_path: Path) -> None:
+    smf, upf = network
+    settings = Settings(("lo",), groups=GROUPS, state=tmp_path / "state.json")
+    first = PfcpExporter(settings)
+    first.start()
+    try:
+        camera = smf.establish("10.45.0.2", dnn="video.example")
+        labels = {"group": "cameras", "dnn": "video.example", "s_nssai": "1", "upf": "127.0.0.102"}
+        scrape = registry(first.collect)
+        until(lambda: scrape.get_sample_value("pfcp_sessions", labels) == 1)
+    finally:
+        first.stop()
+    second = PfcpExporter(settings)
+    scrape = registry(second.collect)
+    second.start()
+    try:
+        assert scrape.get_sample_value("pfcp_sessions", labels) == 1
+        upf.carry(camera, uplink=5)
+        upf.report()
+        labels["direction"] = "uplink"
+        until(lambda: scrape.get_sample_value("pfcp_usage_bytes_total", labels) == 5)
+        assert scrape.get_sample_value("pfcp_unknown_sessions") == 0
+    finally:
+        second.stop()

@@ -31,6 +31,7 @@ CONFIGS = {
     "sender": f"interfaces: [va]\nflows: {{a: {{unit: a.service, ioam_namespace: 1, id: '{'ab' * 16}'}}}}\n",
     "workload": "workloads: [{cgroup: /batch, name: batch}]\n",
     "pdu": "targets: {a: {address: 'udp://127.0.0.1:1', community_file: community}}\n",
+    "carbon": "sources: {ember: {zones: [DE]}}\n",
     "bmc": "targets: {a: {address: 'redfish://127.0.0.1:1', user: u, password_file: community}}\n",
 }
 EXPORTERS = {
@@ -44,6 +45,7 @@ EXPORTERS = {
     "tag-sender": ("tag", ("--config", "{sender}"), {*KERNEL, SYS_PTRACE}),
     "pdu": ("pdu", ("--config", "{pdu}"), set[int]()),
     "bmc": ("bmc", ("--config", "{bmc}"), set[int]()),
+    "carbon": ("carbon", ("--config", "{carbon}"), set[int]()),
     "workload": ("workload", ("--config", "{workload}"), set[int]()),
     "workload-perf": ("workload", ("--config", "{workload}", "--perf"), {PERFMON}),
     "rapl": ("rapl", ("--path.sysfs", "{sys}"), set[int]()),

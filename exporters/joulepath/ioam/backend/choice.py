@@ -29,8 +29,6 @@ class ChosenSource:
         self._settings = settings
         self._backend = backend
         self._opened = opened
-        if backend == PACKET:
-            refuse_cgroups(settings.flows)
         self._source: TrafficSource = PacketSource(settings, opened=opened)
 
     @property
@@ -40,7 +38,9 @@ class ChosenSource:
 
     def start(self) -> None:
         """Begins to count. Raises JoulepathError."""
-        if self._backend != PACKET:
+        if self._backend == PACKET:
+            refuse_cgroups(self._settings.flows)
+        else:
             try:
                 self._start_ebpf()
             except (BpfError, UnavailableError) as fault:

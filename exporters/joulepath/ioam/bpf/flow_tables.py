@@ -9,11 +9,9 @@ from ipaddress import IPv4Address, summarize_address_range
 from joulepath.bpf.libbpf import Map
 from joulepath.errors import UsageError
 from joulepath.ioam.settings import Flow
-from joulepath.ioam.table.vectors import FIELDS, Intervals, Vectors
+from joulepath.ioam.table.vectors import FIELDS, MAX_CLASSES, MAX_ENTRIES, Intervals, Vectors
 
 MAX_PLACES = 1024
-MAX_CLASSES = 8192
-_MAX_PREFIXES = 1 << 18
 _MAX_CGROUPS = 1024
 _SLOTS = 1 << 12
 _WORDS = 8
@@ -35,7 +33,7 @@ def sizes(points: int) -> Mapping[str, int]:
     return {
         "flow_classes": 2 * MAX_CLASSES,
         "flow_indices": 2,
-        **dict.fromkeys(PREFIXES, _MAX_PREFIXES),
+        **dict.fromkeys(PREFIXES, MAX_ENTRIES),
         "flow_cgroups": 2 * _MAX_CGROUPS,
         "flow_cache": _SLOTS,
         "flow_counts": 2 * points,
@@ -62,7 +60,8 @@ class FlowTables:
         """Writes the half that is not in use, and returns its number. Raises JoulepathError: what is in use stays."""
         half, vectors = 1 - self._half, Vectors(flows)
         if len(vectors.classes.pairs) > MAX_CLASSES:
-            raise UsageError(f"flows: prefixes and ranges overlap in {len(vectors.classes.pairs)} ways; at most 8192")
+            classes = len(vectors.classes.pairs)
+            raise UsageError(f"flows: prefixes and ranges overlap in {classes} ways; at most {MAX_CLASSES}")
         free = iter(sorted(set(range(MAX_PLACES)) - {*self._places.values(), *self._left.values()}))
         before = {**self._left, **self._places}
         places = {flow.name: before[flow.name] if flow.name in before else next(free) for flow in flows}
@@ -122,12 +121,10 @@ def _prefixes(vectors: Vectors) -> Iterator[tuple[bytes, bytes]]:
     for network, number in vectors.addresses.items():
         key = _PREFIX.pack(32 + network.prefixlen, network.version, network.network_address.packed)
         yield key, _NUMBER.pack(number)
-    teids = vectors.teid
-    for start, stop, number in zip(teids.starts, [*teids.starts[1:], 1 << 32], teids.classes, strict=True):
-        if number != teids.none and start < stop:
-            for network in summarize_address_range(IPv4Address(start), IPv4Address(stop - 1)):
-                key = _PREFIX.pack(32 + network.prefixlen, _TEID_PREFIX, network.network_address.packed)
-                yield key, _NUMBER.pack(number)
+    for start, stop, number in vectors.teids():
+        for teids in summarize_address_range(IPv4Address(start), IPv4Address(stop - 1)):
+            key = _PREFIX.pack(32 + teids.prefixlen, _TEID_PREFIX, teids.network_address.packed)
+            yield key, _NUMBER.pack(number)
 
 
 def _cgroups(vectors: Vectors, ids: Mapping[str, int | None], half: int) -> Iterator[tuple[bytes, bytes]]:

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from joulepath.ioam.settings import Flow
-from joulepath.ioam.table.vectors import NONE, Vectors
+from joulepath.ioam.table.vectors import MAX_CLASSES, MAX_ENTRIES, NONE, Vectors
 from joulepath.ioam.wire.link import Octets
 from joulepath.ioam.wire.protocols import SCTP, TCP, UDP
 
-_PORTS = frozenset({TCP, UDP, SCTP})
+PORTS = frozenset({TCP, UDP, SCTP})
+"""Protocols with ports, where TCP and UDP have them."""
 _MOST = 1 << 14
 """Packets' fields of which the flow is remembered; they are untrusted input."""
 
@@ -18,6 +19,10 @@ MAX_MATCHES = 512
 """Of all flows together."""
 MAX_PREFIXES = 65_536
 """Prefixes and ranges of TEIDs of all flows together."""
+MAX_OCTETS = 2 << 20
+"""Of a `flows_file`."""
+_FEW = 2000
+"""Prefixes and ranges that are never too much: each makes two classes at most, and TEIDs between two ends 62 blocks."""
 
 
 def joined(own: tuple[Flow, ...], more: tuple[Flow, ...]) -> tuple[Flow, ...]:
@@ -35,11 +40,30 @@ def joined(own: tuple[Flow, ...], more: tuple[Flow, ...]) -> tuple[Flow, ...]:
 def too_many(of: tuple[Flow, ...]) -> Iterator[str]:
     """Names each number that is beyond its bound."""
     matches = [match for flow in of for match in flow.matches]
-    if len(matches) > MAX_MATCHES:
-        yield f"flows: {len(of)} flows with {len(matches)} matches; at most {MAX_MATCHES} matches: join prefixes in one"
+    number = sum(max(1, len(flow.matches)) for flow in of)
+    if number > MAX_MATCHES:
+        yield f"flows: {len(of)} flows with {number} matches; at most {MAX_MATCHES} matches: join prefixes in one"
     prefixes = sum(len(match.ue) + len(match.remote) + len(match.teid) for match in matches)
     if prefixes > MAX_PREFIXES:
         yield f"flows: {prefixes} prefixes and ranges of TEIDs; at most {MAX_PREFIXES}"
+    elif number <= MAX_MATCHES:
+        yield from _too_much(of, prefixes)
+
+
+def _too_much(of: tuple[Flow, ...], prefixes: int) -> Iterator[str]:
+    """Names what is beyond the bounds of the tables, which follow from the whole."""
+    if prefixes + _other_ranges(of) < _FEW:
+        return
+    vectors = Vectors(of)
+    if (classes := len(vectors.classes.pairs)) > MAX_CLASSES:
+        yield f"flows: prefixes and ranges overlap in {classes} ways; at most {MAX_CLASSES}"
+    if (entries := vectors.entries) > MAX_ENTRIES:
+        yield f"flows: {entries} prefixes and aligned blocks of TEIDs; at most {MAX_ENTRIES}: align the ranges of TEIDs"
+
+
+def _other_ranges(of: tuple[Flow, ...]) -> int:
+    names = ("ports", "ue_ports", "protocol", "dscp", "vlan", "qfi")
+    return sum(len(getattr(match, name)) for flow in of for match in flow.matches for name in names)
 
 
 class Carrier(NamedTuple):
@@ -73,7 +97,7 @@ class FlowFinder:
             addresses = packet[start + 8 : start + 40]
             dscp = (packet[start] << 8 | packet[start + 1]) >> 6 & 0x3F
         ports = None
-        if protocol in _PORTS and position + 4 <= end:
+        if protocol in PORTS and position + 4 <= end:
             ports = packet[position : position + 4]
         key = bytes(addresses), protocol, None if ports is None else bytes(ports), dscp, carrier
         try:

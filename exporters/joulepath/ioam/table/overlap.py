@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
 from joulepath.ioam.settings import Flow, Match
+from joulepath.ioam.table.flows import PORTS
 from joulepath.ioam.table.prefixes import by_shift
 
 _RANGES = ("protocol", "ports", "ue_ports", "dscp", "vlan", "teid", "qfi")
@@ -41,18 +42,43 @@ def hidden(flows: Sequence[Flow]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for flow in flows:
         by = [next((one.flow for one in earlier if one.holds(match)), None) for match in flow.matches]
         names = tuple(dict.fromkeys(name for name in by if name is not None))
-        if None not in by:
+        if by and None not in by:
             yield flow.name, names
         earlier += [_Known(flow.name, match) for match in flow.matches]
 
 
-def remarks(flows: Sequence[Flow]) -> list[str]:
-    """A line for each flow that cannot count."""
+def remarks(flows: Sequence[Flow], *, sent: bool = True) -> list[str]:
+    """A line for each flow that cannot count, and for each match that fits no packet.
+
+    `sent`: packets that are sent are counted, too.
+    """
     return [
+        f"flows.{flow.name}{f'.{number}' if len(flow.matches) > 1 else ''}: fits no packet, since {why}"
+        for flow in flows
+        for number, match in enumerate(flow.matches)
+        if (why := _contradiction(match, sent=sent))
+    ] + [
         f"flows.{name}: never counts a packet, since {' and '.join(by[:3])} before it "
         f"{'fits' if len(by) == 1 else 'fit'} all of its packets: put it before, or leave it out"
         for name, by in hidden(flows)
     ]
+
+
+def _contradiction(match: Match, *, sent: bool) -> str | None:
+    """Why no packet can fit the match, where its keys exclude each other."""
+    if match.cgroup and not sent:
+        return "`cgroup` needs an interface with `sent`"
+    versions = [{network.version for network in networks} for networks in (match.ue, match.remote) if networks]
+    if len(versions) > 1 and not versions[0] & versions[1]:
+        return "`ue` and `remote` have no IP version in common"
+    protocols = match.protocol
+    if (
+        (match.ports or match.ue_ports)
+        and protocols
+        and not any(one in range_ for range_ in protocols for one in PORTS)
+    ):
+        return "only UDP, TCP and SCTP have ports"
+    return None
 
 
 def _all_within(ranges: Iterable[range], outer: tuple[range, ...]) -> bool:

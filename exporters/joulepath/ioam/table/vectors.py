@@ -7,7 +7,7 @@ So a class has two vectors: the matches that the value fits on the user's side, 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
@@ -16,6 +16,10 @@ from joulepath.ioam.settings import Flow, Match
 Network = IPv4Network | IPv6Network
 NONE = -1
 """The value of a field that a packet does not have."""
+MAX_CLASSES = 8192
+"""Ways in which the matches' prefixes and ranges may overlap."""
+MAX_ENTRIES = 1 << 18
+"""Prefixes of addresses, and aligned blocks of TEIDs, of all matches together."""
 FIELDS = ("address", "port", "protocol", "dscp", "vlan", "teid", "qfi", "cgroup")
 
 
@@ -76,6 +80,18 @@ class Vectors:
             )
             if any(map(used, self.matches))
         }
+
+    @property
+    def entries(self) -> int:
+        """Prefixes of addresses and aligned blocks of TEIDs that have a class of their own."""
+        return len(self.addresses) + sum(_blocks(start, stop) for start, stop, _ in self.teids())
+
+    def teids(self) -> Iterator[tuple[int, int, int]]:
+        """Ranges of TEIDs that some match names, as start, stop and class."""
+        starts = self.teid.starts
+        for start, stop, number in zip(starts, [*starts[1:], 1 << 32], self.teid.classes, strict=True):
+            if number != self.teid.none and start < stop:
+                yield start, stop, number
 
     def _both(self, ranges: Callable[[Match], tuple[range, ...]]) -> Intervals:
         """Of a field that is not of one side."""
@@ -146,3 +162,9 @@ def _merged(ranges: Iterable[range]) -> list[tuple[int, int]]:
 
 def _holds(outer: Network, inner: Network) -> bool:
     return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # of one version
+
+
+def _blocks(start: int, stop: int) -> int:
+    """How many aligned blocks, of 1, 2, 4 ... numbers, a range consists of; it is not empty."""
+    middle = stop >> (bits := (start ^ stop).bit_length() - 1) << bits
+    return (middle - start).bit_count() + (stop - middle).bit_count()

@@ -14,18 +14,24 @@ from joulepath.pfcp.settings import OTHER, UNKNOWN, Group, Match, Network, Setti
 _OPERATOR = re.compile(r"\.mnc\d{3}\.mcc\d{3}\.gprs$", re.IGNORECASE)
 """The operator's part of an APN (TS 23.003, 9.1)."""
 _HASH_DIGITS = 12
+_MOST_KINDS = 1000
+"""DNNs with their slices for which is remembered which matches they fit."""
 
 
 class Groups:
     """The groups of one configuration."""
 
     def __init__(self, settings: Settings) -> None:
-        self._groups = [(group, [_part(match) for match in group.matches]) for group in settings.groups]
+        self._parts = [(group, _part(match)) for group in settings.groups for match in group.matches]
+        self._places = {group.name: place for place, group in enumerate(settings.groups)}
+        self._kinds: dict[tuple[str, str], list[tuple[Group, _Part]]] = {}
         self._upfs = settings.upfs
         self._most = settings.bounds.series
         self._secret = settings.secret.encode()
         self._known: set[Label] = set()
         self._names: dict[bytes, str] = {}
+        self.by_identity = any(part.subscriber is not None or group.each is not None for group, part in self._parts)
+        """Whether a group asks for subscribers' identities."""
         self.folded = 0
         """Labels that were asked for beyond the bound."""
 
@@ -35,9 +41,8 @@ class Groups:
         group = next(
             (
                 group
-                for group, parts in self._groups
-                for part in parts
-                if (not part.qfi or (qfis and qfis <= part.qfi)) and part.fits(session, known)
+                for group, part in self._candidates(known, session.s_nssai)
+                if (not part.qfi or (qfis and qfis <= part.qfi)) and part.fits(session)
             ),
             None,
         )
@@ -60,16 +65,23 @@ class Groups:
 
     def parts(self, session: Session) -> Iterable[tuple[str, frozenset[int]]]:
         """The groups that a session may have packets in, and the QFIs of those; no QFI means all."""
-        known = dnn(session)
-        for group, parts in self._groups:
-            for part in parts:
-                if part.fits(session, known):
-                    yield self._each(group, session), part.qfi
+        for group, part in self._candidates(dnn(session), session.s_nssai):
+            if part.fits(session):
+                yield self._each(group, session), part.qfi
 
     def order(self, name: str) -> int:
         """The place of a group in the configuration."""
-        first = name.partition("/")[0]
-        return next((place for place, (group, _) in enumerate(self._groups) if group.name == first), len(self._groups))
+        return self._places.get(name.partition("/")[0], len(self._places))
+
+    def _candidates(self, name: str, s_nssai: str) -> list[tuple[Group, "_Part"]]:
+        """The matches that sessions with this DNN and slice may fit."""
+        found = self._kinds.get((name, s_nssai))
+        if found is None:
+            if len(self._kinds) >= _MOST_KINDS:
+                self._kinds.clear()
+            found = [(group, part) for group, part in self._parts if part.may_fit(name, s_nssai)]
+            self._kinds[name, s_nssai] = found
+        return found
 
     def _each(self, group: Group | None, session: Session) -> str:
         if group is None:
@@ -102,13 +114,16 @@ class _Part(NamedTuple):
     ue: tuple[Network, ...]
     qfi: frozenset[int]
 
-    def fits(self, session: Session, name: str) -> bool:
-        """Whether a session with this DNN fits all keys but the QFI."""
-        return (
-            (self.dnn is None or self.dnn.match(name) is not None)
-            and (self.slice is None or self.slice.match(session.s_nssai) is not None)
-            and (self.subscriber is None or self.subscriber.match(session.subscriber) is not None)
-            and (not self.ue or any(_within(ip_address(ue.address), self.ue) for ue in session.users()))
+    def may_fit(self, name: str, s_nssai: str) -> bool:
+        """Whether a session with this DNN and slice fits both keys."""
+        return (self.dnn is None or self.dnn.match(name) is not None) and (
+            self.slice is None or self.slice.match(s_nssai) is not None
+        )
+
+    def fits(self, session: Session) -> bool:
+        """Whether a session fits the other keys but the QFI."""
+        return (self.subscriber is None or self.subscriber.match(session.subscriber) is not None) and (
+            not self.ue or any(_within(ip_address(ue.address), self.ue) for ue in session.users())
         )
 
 

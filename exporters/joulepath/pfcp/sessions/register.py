@@ -76,6 +76,11 @@ class Register:
         """When a node started, as it said [s, Unix time]; 0 where it has not."""
         return self._recoveries.get(node, 0)
 
+    @property
+    def recoveries(self) -> dict[bytes, int]:
+        """When each node started, as it said [s, Unix time]."""
+        return dict(self._recoveries)
+
     def restarted(self, node: bytes, recovery: int) -> bool:
         """Notes when a node started. True where that is later than what it said before."""
         before = self._recoveries.get(node, 0)

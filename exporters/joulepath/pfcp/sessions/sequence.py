@@ -26,6 +26,15 @@ class Numbers:
         self.missing = 0
         """Reports that were passed over; one that comes late is not taken away again."""
 
+    @property
+    def record(self) -> tuple[int, int]:
+        """The highest number, -1 without one, and which of the numbers before it were seen."""
+        return self._highest, self._seen
+
+    @record.setter
+    def record(self, record: tuple[int, int]) -> None:
+        self._highest, self._seen = record
+
     def arrive(self, number: int) -> Arrival:
         """Notes a report."""
         if self._highest < 0:

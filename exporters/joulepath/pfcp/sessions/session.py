@@ -94,8 +94,8 @@ class Session:
         for known, made in ((self.pdrs, answer.created_pdrs), (self.endpoints, answer.created_endpoints)):
             for addition in made:
                 if (pdr := known.get(addition.number)) is not None:
-                    pdr.teids = list(dict.fromkeys((*pdr.teids, *addition.teids)))[-MOST_PARTS:]
-                    pdr.users = list(dict.fromkeys((*pdr.users, *addition.users)))[-MOST_PARTS:]
+                    pdr.teids = tuple(dict.fromkeys((*pdr.teids, *addition.teids)))[-MOST_PARTS:]
+                    pdr.users = tuple(dict.fromkeys((*pdr.users, *addition.users)))[-MOST_PARTS:]
         for urr in asked.urrs:
             self.retired.pop(urr.number, None)
         _keep(self.urrs, ((urr.number, Measured(urr)) for urr in asked.urrs))
@@ -110,6 +110,11 @@ class Session:
         _keep(self.qers, ((qer.number, qer.qfi) for qer in (*asked.qers, *asked.updated_qers) if qer.qfi is not None))
         _keep(self.fars, _tunnels((*asked.fars, *asked.updated_fars)))
         self.labels.clear()
+        self._choose()
+
+    def resume(self, counted: list[int]) -> None:
+        """Goes on with the rules that were set, and the URRs that counted."""
+        self.counted = counted
         self._choose()
 
     def measured(self, urr: int) -> tuple[Measured, bool]:

@@ -2,11 +2,12 @@
 """Follows all PFCP sessions from the datagrams between their nodes, and counts usage reports."""
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from joulepath.pfcp.sessions.counts import Counts
 from joulepath.pfcp.sessions.groups import Groups
+from joulepath.pfcp.sessions.record import of_session, read_session
 from joulepath.pfcp.sessions.register import Register
 from joulepath.pfcp.sessions.session import Place, Session, Tally
 from joulepath.pfcp.sessions.transactions import Key, Transactions
@@ -46,26 +47,6 @@ class Tracker:
         self._transactions = Transactions(settings.bounds.transactions)
         self._usage = Usages(self.counts, self._register, Groups(settings))
         self._begun = self._folded = 0
-        self._requests: dict[int, Callable[[Datagram, Message, Content, float], None]] = {
-            m.HEARTBEAT_REQUEST: self._note_recovery,
-            m.ASSOCIATION_SETUP_REQUEST: self._note_recovery,
-            m.ASSOCIATION_RELEASE_REQUEST: _nothing,
-            m.ESTABLISHMENT_REQUEST: _nothing,
-            m.MODIFICATION_REQUEST: _nothing,
-            m.DELETION_REQUEST: _nothing,
-            m.REPORT_REQUEST: self._report,
-        }
-        self._responses: dict[int, Callable[[Datagram, Message, Content | None, Content, float], None]] = {
-            m.HEARTBEAT_RESPONSE: lambda datagram, message, _, found, moment: self._note_recovery(
-                datagram, message, found, moment
-            ),
-            m.ASSOCIATION_SETUP_RESPONSE: self._associate,
-            m.ASSOCIATION_RELEASE_RESPONSE: self._release,
-            m.ESTABLISHMENT_RESPONSE: self._establish,
-            m.MODIFICATION_RESPONSE: self._modify,
-            m.DELETION_RESPONSE: self._delete,
-            m.REPORT_RESPONSE: _ignore,
-        }
 
     def apply(self, settings: Settings) -> None:
         """Goes on with other groups and bounds; sessions and counters stay."""
@@ -99,6 +80,28 @@ class Tracker:
         """Sessions that report and were not seen to begin."""
         return self._register.strangers
 
+    @property
+    def most_sessions(self) -> int:
+        """The configured bound."""
+        return self._bounds.sessions
+
+    def record(self) -> tuple[list[Any], dict[str, int]]:
+        """All sessions, and when each node started, for `restore`; identities only if a group asks for them."""
+        with self.lock:
+            sessions = self._register.sessions.values()
+            records = [of_session(session, identities=self.groups.by_identity) for session in sessions]
+            return records, {node.hex(): moment for node, moment in self._register.recoveries.items()}
+
+    def restore(self, records: Sequence[Any], nodes: Mapping[str, int]) -> None:
+        """Takes up recorded sessions, before the first datagram. Raises as `read_session` does; then takes none."""
+        sessions = [read_session(number, one) for number, one in enumerate(records)]
+        starts = {bytes.fromhex(node): int(moment) for node, moment in nodes.items()}
+        with self.lock:
+            for node, moment in starts.items():
+                self._register.restarted(node, moment)
+            for session in sessions:
+                self._add(session)
+
     def feed(self, datagram: Datagram, moment: float) -> None:
         """Takes a datagram that came at `moment` [s, any clock]. Never raises for what is in it."""
         with self.lock:
@@ -122,7 +125,7 @@ class Tracker:
                 key = Key(datagram.target, datagram.target_port, datagram.source, message.sequence, message.kind - 1)
                 first, asked = self._transactions.end(key)
                 if first:
-                    response(datagram, message, asked, content(datagram.octets, message), moment)
+                    response(self, datagram, message, asked, content(datagram.octets, message), moment)
                 else:
                     self.counts.events["retransmissions"] += 1
         except Malformed as malformed:
@@ -130,7 +133,7 @@ class Tracker:
 
     def _take_request(
         self,
-        request: Callable[[Datagram, Message, Content, float], None],
+        request: "_Request",
         datagram: Datagram,
         message: Message,
         moment: float,
@@ -144,7 +147,7 @@ class Tracker:
             self.counts.events["retransmissions"] += 1
             return
         transaction.content = found = content(datagram.octets, message)
-        request(datagram, message, found, moment)
+        request(self, datagram, message, found, moment)
 
     def _note_recovery(self, datagram: Datagram, message: Message, found: Content, moment: float) -> None:
         del message, moment
@@ -152,6 +155,10 @@ class Tracker:
             self.counts.events["restarts"] += 1
             for session in self._register.of(datagram.source):
                 self._end(session)
+
+    def _beat(self, datagram: Datagram, message: Message, asked: Content | None, found: Content, moment: float) -> None:
+        del asked
+        self._note_recovery(datagram, message, found, moment)
 
     def _associate(
         self, datagram: Datagram, message: Message, asked: Content | None, found: Content, moment: float
@@ -191,10 +198,13 @@ class Tracker:
             for place in places:
                 if (old := known.get(place)) is not None:  # its end was not seen
                     self._end(old)
+        self._add(session)
+
+    def _add(self, session: Session) -> None:
         if len(self._register.sessions) >= self._bounds.sessions or self._full(session):
             self.counts.events["refused_sessions"] += 1
             return
-        self._begun += 1
+        self._begun = session.number + 1
         self._register.add(session)
         self._tally(session)
         self.changes += 1
@@ -260,6 +270,38 @@ class Tracker:
             session.tallied = None
         self.changes += 1
 
+    def _nothing(self, datagram: Datagram, message: Message, found: Content, moment: float) -> None:
+        """A request that means nothing until it is answered."""
+
+    def _ignore(
+        self, datagram: Datagram, message: Message, asked: Content | None, found: Content, moment: float
+    ) -> None:
+        """A response that changes nothing."""
+
+    # By kind of message; of the class, as methods of an object would hold it in a circle.
+    _requests: ClassVar[Mapping[int, "_Request"]] = {
+        m.HEARTBEAT_REQUEST: _note_recovery,
+        m.ASSOCIATION_SETUP_REQUEST: _note_recovery,
+        m.ASSOCIATION_RELEASE_REQUEST: _nothing,
+        m.ESTABLISHMENT_REQUEST: _nothing,
+        m.MODIFICATION_REQUEST: _nothing,
+        m.DELETION_REQUEST: _nothing,
+        m.REPORT_REQUEST: _report,
+    }
+    _responses: ClassVar[Mapping[int, "_Response"]] = {
+        m.HEARTBEAT_RESPONSE: _beat,
+        m.ASSOCIATION_SETUP_RESPONSE: _associate,
+        m.ASSOCIATION_RELEASE_RESPONSE: _release,
+        m.ESTABLISHMENT_RESPONSE: _establish,
+        m.MODIFICATION_RESPONSE: _modify,
+        m.DELETION_RESPONSE: _delete,
+        m.REPORT_RESPONSE: _ignore,
+    }
+
+
+_Request: TypeAlias = Callable[[Tracker, Datagram, Message, Content, float], None]
+_Response: TypeAlias = Callable[[Tracker, Datagram, Message, Content | None, Content, float], None]
+
 
 def _places(seid: int, addresses: Sequence[bytes]) -> list[Place]:
     return [(address, seid) for address in dict.fromkeys(addresses)]
@@ -267,11 +309,3 @@ def _places(seid: int, addresses: Sequence[bytes]) -> list[Place]:
 
 def _made(asked: Content) -> int:
     return len(asked.pdrs) + len(asked.endpoints) + len(asked.urrs) + len(asked.qers) + len(asked.fars)
-
-
-def _nothing(datagram: Datagram, message: Message, found: Content, moment: float) -> None:
-    """A request that means nothing until it is answered."""
-
-
-def _ignore(datagram: Datagram, message: Message, asked: Content | None, found: Content, moment: float) -> None:
-    """A response that changes nothing."""

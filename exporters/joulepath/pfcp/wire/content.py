@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The content of a message that the exporter needs, as plain objects."""
+"""The content of a message that the exporter needs, as plain objects.
 
-from dataclasses import dataclass, field
+Nothing makes an empty list: most of them stay empty, and a list costs the garbage collector time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 ACCESS = 0
@@ -31,9 +35,9 @@ class Pdr:
 
     number: int = -1
     source: int | None = None
-    teids: list[int] = field(default_factory=list)
+    teids: Sequence[int] = ()
     network: str | None = None
-    users: list[Ue] = field(default_factory=list)
+    users: Sequence[Ue] = ()
     qfis: list[int] | None = None
     urrs: list[int] | None = None
     qers: list[int] | None = None
@@ -108,24 +112,24 @@ class Content:
     """S-NSSAI (8.2.176): SST, and behind a hyphen the SD in hexadecimal digits."""
     subscriber: str = ""
     """An identity of the User ID (8.2.101): SUPI, IMSI, GPSI, MSISDN or NAI, the first there is."""
-    pdrs: list[Pdr] = field(default_factory=list)
-    updated_pdrs: list[Pdr] = field(default_factory=list)
-    created_pdrs: list[Pdr] = field(default_factory=list)
-    removed_pdrs: list[int] = field(default_factory=list)
-    urrs: list[Urr] = field(default_factory=list)
-    updated_urrs: list[Urr] = field(default_factory=list)
-    removed_urrs: list[int] = field(default_factory=list)
-    qers: list[Qer] = field(default_factory=list)
-    updated_qers: list[Qer] = field(default_factory=list)
-    removed_qers: list[int] = field(default_factory=list)
-    fars: list[Far] = field(default_factory=list)
-    updated_fars: list[Far] = field(default_factory=list)
-    removed_fars: list[int] = field(default_factory=list)
-    endpoints: list[Pdr] = field(default_factory=list)
-    updated_endpoints: list[Pdr] = field(default_factory=list)
-    created_endpoints: list[Pdr] = field(default_factory=list)
-    removed_endpoints: list[int] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
+    pdrs: Sequence[Pdr] = ()
+    updated_pdrs: Sequence[Pdr] = ()
+    created_pdrs: Sequence[Pdr] = ()
+    removed_pdrs: Sequence[int] = ()
+    urrs: Sequence[Urr] = ()
+    updated_urrs: Sequence[Urr] = ()
+    removed_urrs: Sequence[int] = ()
+    qers: Sequence[Qer] = ()
+    updated_qers: Sequence[Qer] = ()
+    removed_qers: Sequence[int] = ()
+    fars: Sequence[Far] = ()
+    updated_fars: Sequence[Far] = ()
+    removed_fars: Sequence[int] = ()
+    endpoints: Sequence[Pdr] = ()
+    updated_endpoints: Sequence[Pdr] = ()
+    created_endpoints: Sequence[Pdr] = ()
+    removed_endpoints: Sequence[int] = ()
+    reports: Sequence[Report] = ()
 
     @property
     def accepted(self) -> bool:

@@ -13,9 +13,11 @@ from joulepath.pfcp.wire import message as m
 from joulepath.pfcp.wire import values
 from joulepath.pfcp.wire.content import Content, Far, Pdr, Qer, Report, Urr
 from joulepath.pfcp.wire.message import Message
-from joulepath.pfcp.wire.reasons import ELEMENT_LENGTH, MISSING_ELEMENT, Malformed
+from joulepath.pfcp.wire.reasons import ELEMENT_LENGTH, ELEMENT_VALUE, MISSING_ELEMENT, Malformed
 
 _HEAD = struct.Struct(">HH")
+_UNSIGNED = {1: struct.Struct(">B"), 2: struct.Struct(">H"), 4: struct.Struct(">I")}
+"""By the number of octets."""
 MOST_PARTS = 64
 """Of one kind in one rule, such as its URRs; what is beyond is not kept."""
 Reader: TypeAlias = Callable[[Any, bytes, int, int], None]
@@ -55,8 +57,12 @@ def _each(octets: bytes, start: int, end: int, table: _Table, into: Any) -> None
 
 
 def _number(name: str, width: int, mask: int = -1) -> Reader:
+    unpack = _UNSIGNED[width].unpack_from
+
     def read(into: Any, octets: bytes, start: int, end: int) -> None:
-        setattr(into, name, values.number(octets, start, end, width) & mask)
+        if end - start < width:
+            raise Malformed(ELEMENT_VALUE)
+        setattr(into, name, unpack(octets, start)[0] & mask)
 
     return read
 
@@ -69,16 +75,24 @@ def _value(name: str, value: Callable[[bytes, int, int], object]) -> Reader:
 
 
 def _listed(name: str, width: int, mask: int = -1) -> Reader:
-    """Adds a number to the list of that name, and begins the list with the first."""
+    """Adds a number to the list of that name."""
+    unpack = _UNSIGNED[width].unpack_from
 
     def read(into: Any, octets: bytes, start: int, end: int) -> None:
-        number = values.number(octets, start, end, width) & mask
-        if (known := getattr(into, name)) is None:
-            setattr(into, name, [number])
-        elif len(known) < MOST_PARTS:
-            known.append(number)
+        if end - start < width:
+            raise Malformed(ELEMENT_VALUE)
+        if len(getattr(into, name) or ()) < MOST_PARTS:
+            _add(into, name, unpack(octets, start)[0] & mask)
 
     return read
+
+
+def _add(into: Any, name: str, member: object) -> None:
+    """Adds to a list, which the first makes."""
+    if known := getattr(into, name):
+        known.append(member)
+    else:
+        setattr(into, name, [member])
 
 
 def _group(name: str, kind: Callable[[], Any], table: _Table) -> Reader:
@@ -89,7 +103,7 @@ def _group(name: str, kind: Callable[[], Any], table: _Table) -> Reader:
         _each(octets, start, end, table, member)
         if (member.urr if isinstance(member, Report) else member.number) < 0:
             raise Malformed(MISSING_ELEMENT)
-        getattr(into, name).append(member)
+        _add(into, name, member)
 
     return read
 
@@ -105,13 +119,13 @@ def _removal(name: str, element: int, width: int) -> Reader:
 
 def _teid(pdr: Pdr, octets: bytes, start: int, end: int) -> None:
     if (teid := values.teid(octets, start, end)) is not None and len(pdr.teids) < MOST_PARTS:
-        pdr.teids.append(teid)
+        _add(pdr, "teids", teid)
 
 
 def _users(pdr: Pdr, octets: bytes, start: int, end: int) -> None:
     users = values.users(octets, start, end)
     if len(pdr.users) < MOST_PARTS:
-        pdr.users.extend(users)
+        pdr.users = [*pdr.users, *users]
 
 
 def _pdi(pdr: Pdr, octets: bytes, start: int, end: int) -> None:
@@ -177,7 +191,7 @@ def _report(into: Content, octets: bytes, start: int, end: int) -> None:
     _each(octets, start, end, _REPORT, report)
     if report.urr < 0 or report.sequence < 0:
         raise Malformed(MISSING_ELEMENT)
-    into.reports.append(report)
+    _add(into, "reports", report)
 
 
 _CAUSE = {19: _number("cause", 1)}

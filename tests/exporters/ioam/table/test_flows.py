@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, ip_address, ip_network, summarize_address_range
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from joulepath.ioam.table.counts import NodeCounts
 from joulepath.ioam.table.flows import MAX_MATCHES, joined, too_many
 from joulepath.ioam.table.overlap import hidden, remarks
 from joulepath.ioam.table.packets import PacketCounter
-from joulepath.ioam.table.vectors import NONE
+from joulepath.ioam.table.vectors import NONE, Vectors
 from joulepath.ioam.wire.link import ETHERNET, ip_offset, vlan_id
 from joulepath.ioam.wire.segments import Segments
 from tests.exporters.ioam.flowing import LISTED, TCP, UDP, UNLISTED, Sent, Tunnel, flow_lists, flow_of, packets
@@ -225,6 +225,48 @@ def test_a_hidden_flow_is_named_with_what_hides_it() -> None:
     assert remarks([narrow, wide]) == []
     folder, below = (flow(Match(cgroup=path), name=path) for path in ("/a", "/a/b"))
     assert [name for name, _ in hidden([folder, below, flow(Match(cgroup="/ab"), name="c")])] == ["/a/b"]
+
+
+@pytest.mark.parametrize(
+    ("match", "why"),
+    [
+        (
+            Match(ue=(ip_network("10.0.0.0/8"),), remote=(ip_network("fd00::/8"),)),
+            "`ue` and `remote` have no IP version in common",
+        ),
+        (Match(protocol=(range(1, 2),), ue_ports=(range(80, 81),)), "only UDP, TCP and SCTP have ports"),
+        (Match(cgroup="/a"), "`cgroup` needs an interface with `sent`"),
+    ],
+)
+def test_a_match_that_fits_no_packet_is_named(match: Match, why: str) -> None:
+    assert remarks([flow(match)], sent=False) == [f"flows.camera: fits no packet, since {why}"]
+    assert remarks([flow(CAMERA, match)], sent=False) == [f"flows.camera.1: fits no packet, since {why}"]
+    assert remarks([flow(Match(cgroup="/a"))]) == []
+
+
+def test_a_flow_without_matches_stays_at_0() -> None:
+    node = count([Flow("nobody", ()), flow(CAMERA)], [SENT])
+    assert {name: series.packets for name, series in node.flows.items()} == {"nobody": 0, "camera": 1}
+
+
+@given(st.integers(0, 400), st.integers(1, 400))
+def test_aligned_blocks_of_a_range_are_counted(start: int, length: int) -> None:
+    own = Vectors([flow(Match(teid=(range(start, start + length),)))])
+    blocks = list(summarize_address_range(IPv4Address(start), IPv4Address(start + length - 1)))
+    assert own.entries == len(blocks)
+
+
+def test_flows_beyond_the_room_of_the_kernel_are_refused() -> None:
+    # 4095 of 4096 numbers: 12 blocks on each side of the middle, less the one number, in each of 12,000 ranges
+    ranges = tuple(range(4096 * number + 1, 4096 * number + 4095) for number in range(12_000))
+    (line,) = too_many((flow(Match(teid=ranges)),))
+    assert line == "flows: 264000 prefixes and aligned blocks of TEIDs; at most 262144: align the ranges of TEIDs"
+    bits = [tuple(ip_network((value << 8, 24)) for value in range(1 << 13) if value >> bit & 1) for bit in range(13)]
+    sieve = flow(*(Match(ue=prefixes) for prefixes in bits))
+    assert list(too_many((sieve,))) == []  # each of 2**13 sets of matches
+    assert list(too_many((sieve, flow(Match(dscp=(range(1),)))))) == [
+        "flows: prefixes and ranges overlap in 8193 ways; at most 8192"  # and all but the last
+    ]
 
 
 def test_bounds_and_names_that_stand_twice_are_mistakes() -> None:
