@@ -162,6 +162,7 @@ DROPS = alert("EnergyCaptureDrops", job="ioam", instance="upf-1")
         "incomplete application",
         "exporter down",
         "used budget",
+        "used burning",
         "burning budget",
         "stopped chain",
         "no constants",
