@@ -23,8 +23,8 @@ def panels() -> Iterator[table.Panel | bargauge.Panel | timeseries.Panel]:
     yield merged(
         "Budgets",
         "Each budget in its running period: the used part, the part at its end at the present rate, how fast it is "
-        "used (1 lasts for exactly one period), and how much of the elapsed time was measured. An empty cell means that "
-        "the amount is not known.",
+        "used (1 lasts for exactly one period), and how much of the elapsed time was measured. An empty cell means "
+        "that the amount is not known.",
         {"budget": "Budget", "quantity": "Quantity", "per": "Per"},
         [
             Column("Used part", units.PercentUnit, _ratio("used")),
