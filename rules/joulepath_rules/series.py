@@ -28,10 +28,10 @@ def _series(*rows: tuple[str, str, str, str], public: bool) -> tuple[Series, ...
     return tuple(Series(name, tuple(labels.split()), unit, meaning, public) for name, labels, unit, meaning in rows)
 
 
-_BUDGET = "OF budget per time_zone"
+_BUDGET = "application site LABEL budget per time_zone"
 _RATIO = f"{_BUDGET} quantity basis currency"
 _RUNNING = "per time_zone"
-_PART = "application site part quantity basis currency"
+_PART = "of application site part quantity basis currency"
 
 PUBLIC = _series(
     ("attribution:heartbeat", "", "", "1 at every evaluation"),
@@ -215,7 +215,7 @@ PUBLIC = _series(
     ),
     (
         "budget:energy_joules", _BUDGET, "J",
-        "energy used in the running period; `OF` is `application`, `site` or a label such as `team`",
+        "energy used in the running period; `LABEL` is a label that has the budget, or one of the budget's own",
     ),
     ("budget:limit_joules", _BUDGET, "J", "energy that the budget allows"),
     ("budget:remaining_joules", _BUDGET, "J", "energy that is left; negative beyond the limit"),
