@@ -377,15 +377,25 @@ CASES = [
         "EnergyCarbonFactorMissing",
         30,
         {
-            **constant("grid_zone", 90, site="mast", **ZONE),
-            exporter_series(
-                "grid_carbon_intensity_average_grams_per_kilowatt_hour", **{**ZONE, "grid_zone": "FR"}
-            ): "50x90",
+            **constant("grid_zone", 90, site="mast", supply="grid", **ZONE),
+            row("supply:co2_grams_per_kilowatt_hour", site="hall", supply="grid", basis="location"): "50x90",
         },
-        {exporter_series("grid_carbon_intensity_average_grams_per_kilowatt_hour", **ZONE, job="carbon"): "300x90"},
+        {row("supply:co2_grams_per_kilowatt_hour", site="mast", supply="grid", basis="location"): "300x90"},
         {"site": "mast", **ZONE},
         "Site mast has no carbon factor",
         "Nothing publishes the intensity of DE by ember (lifecycle), so applications that touch this site have no CO2.",
+    ),
+    Case(
+        "EnergyPriceMissing",
+        30,
+        {
+            **constant("queried_price", 90, site="mast", currency="EUR"),
+            'site:price_per_kilowatt_hour{topology="plant",site="hall",currency="EUR"}': "0.2x90",
+        },
+        {'site:price_per_kilowatt_hour{topology="plant",site="mast",currency="EUR"}': "-0.1x90"},
+        {"site": "mast", "currency": "EUR"},
+        "Site mast has no price",
+        "The query gives no price in EUR, or several that differ, so applications that touch this site have no cost.",
     ),
     Case(
         # promtool's clock begins at 0: 6 hours and one minute are the first that is older than 6 hours.
@@ -675,13 +685,6 @@ def test_the_shipped_file_is_valid(promtool: Path) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-FOREIGN = {
-    "grid_carbon_intensity_average_grams_per_kilowatt_hour": {"grid_zone", "source", "boundary"},
-    "grid_carbon_intensity_updated_timestamp_seconds": {"grid_zone", "source"},
-}
-"""Series that no exporter of this project publishes yet; docs/guides/topology.md says what they must look like."""
-
-
 def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:
     """All selectors of an expression."""
     match expr:
@@ -701,7 +704,7 @@ def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:
 
 def test_exporters_publish_what_alerts_read() -> None:
     """Every metric that is not recorded is declared in some exporter's metrics.py, and has the labels it is read by."""
-    declared = {metric.name: set(metric.labels) for _, metrics in modules() for metric in metrics} | FOREIGN
+    declared = {metric.name: set(metric.labels) for _, metrics in modules() for metric in metrics}
     read = set()
     for rule in shipped():
         for selector in selectors(promql.parse(rule["expr"])):
