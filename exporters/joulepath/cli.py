@@ -30,6 +30,7 @@ COMMANDS = {
     "calibrate": ("joulepath_calibrate.command", "measures numbers of a topology file, such as idle power"),
     "doctor": ("joulepath_doctor.command", "says why figures of a topology are absent or wrong, from Prometheus"),
     "report": ("joulepath_report.command", "energy and CO2 of a day or any other period, as tables and files"),
+    "whatif": ("joulepath_whatif.command", "says what a change would save, as shares and at the meters"),
     "schema": ("joulepath.schema", "prints the JSON schema of a configuration file, for editors"),
 }
 

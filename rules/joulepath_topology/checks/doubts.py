@@ -5,19 +5,20 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
 from joulepath_topology import promql
-from joulepath_topology.checks.sites import factors
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.patterns import both_fit
 from joulepath_topology.problem import Place, Problem
-from joulepath_topology.queries import gpu_meters, queries, sources
+from joulepath_topology.queries import factors, gpu_meters, queries, sources
 from joulepath_topology.shares import KEPLER_KINDS, Share
 
 # Beyond these a number was probably meant in another unit. Coal, the dirtiest grid, emits about 1000 g/kWh.
 MOST_SCALE = 10
 MOST_OVERHEAD = 3
 LEAST_GRAMS, MOST_GRAMS = 1, 2500
+# A kWh in these, the costliest of which are below 1.
+MOST_PRICE = {"CHF": 3, "EUR": 3, "GBP": 3, "USD": 3}
 LONGEST_WINDOW = 3600
 # Of a host's capacity: reservations that come to less, each at most 1, are probably fractions of it.
 SMALL_PART = 0.1
@@ -29,6 +30,7 @@ def doubts(topology: Topology) -> Iterator[Problem]:
         _window,
         _sites,
         _embodied,
+        _prices,
         _tiers,
         _scales,
         _same_query,
@@ -75,6 +77,19 @@ def _embodied(topology: Topology) -> Doubts:
             "write `embodied: {kilograms: 0, years: 1}` where it is to count as nothing"
         )
         yield ("hosts", stated[0], "embodied"), message
+
+
+def _prices(topology: Topology) -> Doubts:
+    for name, site in topology.sites.items():
+        price = site.price
+        if price is None:
+            continue
+        place = ("sites", name, "price")
+        hours = [((*place, "hours", number), each.per_kwh) for number, each in enumerate(price.hours)]
+        for at, per_kwh in [(place, price.per_kwh), *hours]:
+            if per_kwh is not None and abs(per_kwh) > MOST_PRICE.get(price.currency, float("inf")):
+                message = f"{per_kwh:g} {price.currency} for a kWh is very much: is this in cents, or for a MWh?"
+                yield (*at, "per_kwh"), message
 
 
 def _tiers(topology: Topology) -> Doubts:
