@@ -83,7 +83,7 @@ def _indented(text: str) -> str:
 def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
     words = {
         **marks.words(topology, features),
-        **factors.words(),
+        **factors.words(features),
         "$several": meters.several(features),
         "[2m]": f"[{duration(topology.window)}]",
     }
