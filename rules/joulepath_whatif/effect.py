@@ -8,7 +8,6 @@ from joulepath.errors import JoulepathError
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
 from joulepath_topology.hosts import Overhead
-from joulepath_topology.policies import POLICIES
 from joulepath_whatif.present import Key, Present
 from joulepath_whatif.scenario import Scenario
 from joulepath_whatif.span import NOTHING, Span, total
@@ -179,8 +178,7 @@ def _divided(
     topology: Topology, parts: Mapping[Key, float], rates: Mapping[Key, float], component: str
 ) -> dict[Key, float]:
     """The policy's division of a component among the applications that send there."""
-    policy = topology.components[component].policy or topology.policy
-    weights = POLICIES[policy]
+    weights = topology.weights(component)
     found: dict[Key, float] = {}
     for (name, host, part), watts in parts.items():
         if name != component:
