@@ -271,6 +271,7 @@ STEPS = _series(
     ("adapter:vm_active:ratio", "vm host unit", "", "a virtual machine's active work / its host's, in one unit"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
     ("adapter:supply:watts", "site supply", "W", "what the meter of a supply shows"),
+    ("adapter:supply_share:ratio", "site supply", "", "a share that changes with the hour"),
     ("adapter:overhead:ratio", "site", "", "a live overhead"),
     ("supply:metered:ratio", "site supply", "", "the part of a site's power that a supply with a meter delivers"),
     ("embodied:power_watts", "embodied_in", "W", "power of a host with its GPUs"),
