@@ -36,7 +36,10 @@ class Present:
 
 
 def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> Present:
-    """Means over the last `over` seconds of the figures that are there at a time. Raises PrometheusError, and JoulepathError where the rules do not run."""
+    """Means over the last `over` seconds of the figures that are there at a time.
+
+    Raises PrometheusError, and JoulepathError where the rules do not run.
+    """
     beat = prometheus.query(f"timestamp(attribution:heartbeat{selector(topology=topology.name)})", at)
     if not beat or at - max(sample.value for sample in beat) > 2 * topology.interval + slow(topology):
         raise JoulepathError(
