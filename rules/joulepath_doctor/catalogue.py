@@ -31,10 +31,11 @@ KINDS = _kinds(
     ("versions/differ", "warning", "exporters and this program are of different versions", False),
     ("versions/old-server", "warning", "Prometheus is older than the rules need", False),
     ("clock/differs", "warning", "clocks differ", False),
-    # Periods of budgets, labels.
+    # Periods of budgets, prices, labels.
     ("retention/short", "error", "samples are kept for less than a budget's period", False),
     ("budget/absent", "error", "a budget has no figures", False),
     ("budget/uncovered", "warning", "a budget rests on a part of its time", False),
+    ("price/absent", "note", "some sites lack a price, and others have one", False),
     ("label/absent", "note", "some applications or components lack a label that others have", False),
     # Everything that the topology reads.
     ("meter/unread", "error", "an exporter cannot read its device", True),
@@ -59,6 +60,13 @@ KINDS = _kinds(
     ("traffic/cpu-does-not-follow", "note", "traffic varies, and the work of a component does not", False),
     ("model/unlabelled", "error", "rows do not say which application they are of", True),
     ("model/application-absent", "error", "no row is of an application that uses the component", True),
+    # Usage reports of PFCP.
+    ("pfcp/silent", "error", "no message of N4 comes to `joulepath pfcp`", True),
+    ("pfcp/unread", "warning", "more than 1 % of the messages of N4 cannot be read", False),
+    ("pfcp/lost", "warning", "more than 1 % of the messages or usage reports are lost", False),
+    ("pfcp/unknown", "warning", "more than 10 % of the reported bytes are of unknown sessions", False),
+    ("pfcp/lumps", "warning", "a window holds less than two usage reports", False),
+    ("pfcp/left-out", "error", "flows are not in the file for `joulepath ioam`", False),
     # Cores.
     ("core/silent", "error", "a core counts nothing, while its host carries traffic", False),
     ("core/still", "note", "a core counts nothing", False),

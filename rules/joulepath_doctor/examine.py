@@ -20,6 +20,7 @@ from joulepath_doctor.checks import (
     sums,
     targets,
     traffic,
+    usage_reports,
     versions,
     work,
 )
@@ -38,6 +39,7 @@ CHECKS: dict[str, Check] = {
     "reservations": reservations.check,
     "traffic": traffic.check,
     "models": models.check,
+    "usage reports": usage_reports.check,
     "cores": cores.check,
     "following": following.check,
     "hosts": hosts.check,

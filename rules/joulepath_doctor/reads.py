@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that a topology reads by PromQL, with its place: power, work, traffic, requests, sessions, factors.
+"""Everything that a topology reads by PromQL, with its place: power, work, traffic, sessions, factors, prices.
 
 Plain meters and IOAM nodes are not here: they are read by their names, and have checks of their own.
 """
@@ -34,13 +34,15 @@ class Read:
     """Whether it cannot be 0 for long: power, and all work of a machine."""
     may_be_away: bool = False
     """Whether it ends with what it counts: of a component that moves or is scaled to none."""
+    price: bool = False
+    """Whether it is one number, which may be negative."""
     because: tuple[Place, ...] = ()
     """Reads without which this one says nothing."""
 
 
 def reads(topology: Topology) -> Iterator[Read]:
     """All of them, causes first."""
-    for of in (_power, _factors, _work, _requested, _traffic, _sessions):
+    for of in (_power, _factors, _prices, _work, _requested, _traffic, _sessions):
         for read in of(topology):
             if promql.selectors(read.expr):
                 yield read
@@ -61,6 +63,12 @@ def _factors(topology: Topology) -> Iterator[Read]:
         if site.grid_zone and site.source:
             labels = selector(grid_zone=site.grid_zone, source=site.source, boundary=site.boundary)
             yield Read(("sites", name, "grid_zone"), f"{INTENSITY}{labels}")
+
+
+def _prices(topology: Topology) -> Iterator[Read]:
+    for name, site in topology.sites.items():
+        if site.price is not None and site.price.query is not None:
+            yield Read(("sites", name, "price", "query"), site.price.query, price=True)
 
 
 def _work(topology: Topology) -> Iterator[Read]:

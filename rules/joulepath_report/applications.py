@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of applications: energy and CO2, and the same energy by part, by segment and by method."""
+"""Tables of applications: energy, CO2 and cost, and the same energy by part, by segment and by method."""
 
 from collections.abc import Callable, Iterator, Sequence
 
 from joulepath_report.columns import COVERAGE, ENERGY, SHARE, energy, ratio, table
+from joulepath_report.costs import columns as cost_columns
+from joulepath_report.costs import values as cost_values
 from joulepath_report.measured import METHODS, PARTS, Measured
 from joulepath_report.model import UNATTRIBUTED, Column, Table, Value
 
@@ -66,13 +68,15 @@ def tables(found: Measured) -> Iterator[Table]:
 def _energy(found: Measured) -> Table:
     columns = [APPLICATION, *ENERGY, SHARE]
     grams = {basis: found.grams(lambda cell: cell.row.application, basis) for basis in found.carbon.bases}
-    columns += [BASIS[basis] for basis in grams]
+    costs = found.costs(lambda cell: cell.row.application)
+    columns += [*(BASIS[basis] for basis in grams), *cost_columns(found.prices)]
     rows = [
         (
             name,
             *energy(own),
             ratio(own, found.energy.joules),
             *(None if own is None else of.get(name, 0.0) for of in grams.values()),
+            *cost_values(found.prices, None if own is None else costs.get(name, {})),
             coverage(found, name),
         )
         for name, own in joules(found).items()

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Grams of CO2: the energy of each slot times the mean factor of its site in this slot."""
+"""Grams of CO2: the energy of each slot times the mean factor of its site in this slot; and energy with overhead."""
+
+from collections.abc import Mapping
 
 from joulepath_report.energy import Cell
 from joulepath_report.questions import Rows
+from joulepath_topology.hosts import Overhead, Site
 
 BASES = ("location", "market")
 
@@ -32,3 +35,20 @@ class Carbon:
         """Whether its site had no factor in this slot, and has the mean of the others."""
         rows = [row for (site, _), row in self._factors.items() if site == cell.row.site]
         return any(cell.slot not in row for row in rows)
+
+
+class Overheads:
+    """Joules of each site for a joule of its hosts: constant, or from `site:overhead:ratio`."""
+
+    def __init__(self, sites: Mapping[str, Site], live: Rows) -> None:
+        self._constant = {
+            name: site.overhead for name, site in sites.items() if not isinstance(site.overhead, Overhead)
+        }
+        self._live = {site: row for (site, *_), row in live.items() if row}
+
+    def joules(self, cell: Cell) -> float | None:
+        """With the overhead of the slot, or else the mean of the others; None where it is not known at all."""
+        if (constant := self._constant.get(cell.row.site)) is not None:
+            return cell.joules * constant
+        row = self._live.get(cell.row.site)
+        return None if row is None else cell.joules * row.get(cell.slot, sum(row.values()) / len(row))

@@ -33,10 +33,10 @@ def table(
     added: bool = True,
     partial: Collection[str] = (),
 ) -> Table:
-    """A table with the sums of its energies and grams.
+    """A table with the sums of its energies, grams and costs.
 
-    A row without energy takes no part: the meters have its energy in another row. Grams of which some are not known
-    have no sum. Columns in `partial` are never added.
+    A row without energy takes no part: the meters have its energy in another row. Grams and costs of which some are not
+    known have no sum. Columns in `partial` are never added.
     """
     kept = tuple(tuple(row) for row in rows)
     total = None
@@ -53,6 +53,6 @@ def table(
 
 def _sum(column: Column, values: Sequence[Value]) -> Value:
     numbers = [value for value in values if isinstance(value, (int, float))]
-    if column.unit not in _ADDED and column.key != SHARE.key:
+    if column.unit not in _ADDED and not column.money and column.key != SHARE.key:
         return None
-    return None if column.unit == "g" and len(numbers) < len(values) else sum(numbers)
+    return None if (column.unit == "g" or column.money) and len(numbers) < len(values) else sum(numbers)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from joulepath_report.carbon import Carbon
+from joulepath_report.carbon import Carbon, Overheads
+from joulepath_report.costs import Costs
 from joulepath_report.energy import Cell, Energy, energy
 from joulepath_report.model import UNATTRIBUTED
 from joulepath_report.questions import Questions
@@ -25,7 +26,7 @@ METHODS = ("measured", "modelled", "declared")
 
 @dataclass(frozen=True)
 class Measured:
-    """Energy of a period with its parts, methods and CO2."""
+    """Energy of a period with its parts, methods, CO2 and costs."""
 
     topology: Topology
     energy: Energy
@@ -38,6 +39,8 @@ class Measured:
     application_parts: Shares
     """By application and segment."""
     carbon: Carbon
+    overheads: Overheads
+    prices: Costs
 
     def sums(self, name: Callable[[Cell], Key]) -> dict[Key, float]:
         """Joules by what `name` makes of a cell."""
@@ -64,11 +67,30 @@ class Measured:
 
     def grams(self, name: Callable[[Cell], Key], basis: str) -> dict[Key, float | None]:
         """CO2 by what `name` makes of a cell; None where one of its sites has no factor."""
+        return self._whole(name, lambda cell: self.carbon.grams(cell, basis))
+
+    def facility(self, name: Callable[[Cell], Key]) -> dict[Key, float | None]:
+        """Joules with the overhead of their sites; None where one of these is not known."""
+        return self._whole(name, self.overheads.joules)
+
+    def _whole(self, name: Callable[[Cell], Key], amount: Callable[[Cell], float | None]) -> dict[Key, float | None]:
+        """Sums that are None where one of their parts is."""
         found: dict[Key, float | None] = {}
         for cell in self.energy.cells:
-            key, grams = name(cell), self.carbon.grams(cell, basis)
+            key, part = name(cell), amount(cell)
             known = found.setdefault(key, 0.0)
-            found[key] = None if known is None or grams is None else known + grams
+            found[key] = None if known is None or part is None else known + part
+        return found
+
+    def costs(self, name: Callable[[Cell], Key]) -> Mapping[Key, Mapping[str, float] | None]:
+        """Costs by what `name` makes of a cell, by currency; None where one of its sites has no price."""
+        found: dict[Key, dict[str, float] | None] = {}
+        for cell in self.energy.cells if self.prices.currencies else ():
+            known, cost = found.setdefault(name(cell), {}), self.prices.of(cell)
+            if known is not None and cost is not None:
+                known[cost[0]] = known.get(cost[0], 0.0) + cost[1]
+            elif cell.joules:
+                found[name(cell)] = None
         return found
 
     def parts_of_places(self, name: Callable[[Cell], Key]) -> Mapping[Key, Mapping[str, float]]:
@@ -133,6 +155,7 @@ def measure(questions: Questions) -> Measured:
     """Asks for everything. Raises PrometheusError."""
     topology = questions.topology
     info = "host:power_source:info"
+    overheads = Overheads(topology.sites, questions.over("avg", "site:overhead:ratio", ("site",)))
     return Measured(
         topology,
         energy(questions, places_of(topology)),
@@ -141,4 +164,6 @@ def measure(questions: Questions) -> Measured:
         Shares(questions.over("sum", "component:power_watts", ("component", "host", "part"))),
         Shares(questions.over("sum", "application:power_part_watts", ("application", "segment", "part"))),
         Carbon(questions.over("avg", "site:co2_grams_per_joule", ("site", "basis"))),
+        overheads,
+        Costs(overheads, questions.over("avg", "site:price_per_kilowatt_hour", ("site", "currency"))),
     )

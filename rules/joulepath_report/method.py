@@ -4,7 +4,9 @@
 from collections.abc import Iterator, Sequence, Sized
 
 from joulepath_topology import Topology
+from joulepath_topology.hosts import Overhead, Site
 from joulepath_topology.policies import POLICIES
+from joulepath_topology.supplies import Factor
 from joulepath_topology.ways import WAYS, ways
 
 MOST_NAMES = 8
@@ -49,8 +51,10 @@ def method(topology: Topology) -> Iterator[str]:
         "is filled by its own mean, and the energy comes from `unattributed`, where the rules had it: the sum stays "
         "that of the meters. The coverage says how much was known."
     )
-    if any(site.grams_per_kwh is not None or site.grid_zone for site in sites.values()):
+    if any(site.supplies for site in sites.values()):
         yield _carbon(topology)
+    if any(site.price is not None for site in sites.values()):
+        yield _money(topology)
 
 
 def _count(entries: Sized, word: str) -> str:
@@ -117,18 +121,48 @@ def _stated(words: Sequence[str]) -> str:
 
 
 def _carbon(topology: Topology) -> str:
-    factors = []
-    for name, site in topology.sites.items():
-        if site.grams_per_kwh is not None:
-            factors.append(f"{name}: {site.grams_per_kwh:g} g/kWh")
-        elif site.grid_zone:
-            factors.append(f"{name}: zone {site.grid_zone} of {site.source}, {site.boundary}")
-    overheads = [f"{name}: {site.overhead:g}" for name, site in topology.sites.items() if site.overhead != 1]
+    factors = [f"{name}: {_factors(site)}" for name, site in topology.sites.items() if site.supplies]
+    overheads = [f"{name}: {_overhead(site)}" for name, site in topology.sites.items() if site.overhead != 1]
+    kinds = sorted({site.factor for site in topology.sites.values() if site.supplies})
     text = (
-        "CO2 is the energy of each hour, times the overhead of its site, times the mean factor of the grid in that "
-        f"hour{_stated(factors)}."
+        f"CO2 is the energy of each hour, times the overhead of its site, times the mean {' and '.join(kinds)} factor "
+        f"of its supplies in that hour{_stated(factors)}."
     )
     text += f" Overheads are stated{_stated(overheads)}." if overheads else " No site has an overhead."
-    if any(site.market is not None for site in topology.sites.values()):
+    if any(supply.market for site in topology.sites.values() for supply in site.supplies.values()):
         text += " `market` counts by contract; the two are never added."
     return text
+
+
+def _factors(site: Site) -> str:
+    """The factor of a site, or of each of its supplies."""
+    if not site.supply:
+        return _factor(site)
+    return ", ".join(f"{name} {_factor(supply)}" for name, supply in site.supplies.items())
+
+
+def _factor(entry: Factor) -> str:
+    if entry.grams_per_kwh is not None:
+        return f"{entry.grams_per_kwh:g} g/kWh"
+    return f"zone {entry.grid_zone} of {entry.source}, {entry.boundary}" if entry.grid_zone else "by contract alone"
+
+
+def _overhead(site: Site) -> str:
+    return "by a query" if isinstance(site.overhead, Overhead) else f"{site.overhead:g}"
+
+
+def _money(topology: Topology) -> str:
+    prices = []
+    for name, site in topology.sites.items():
+        if site.price is not None:
+            currency = site.price.currency
+            if site.price.query is not None:
+                prices.append(f"{name}: {currency}, by a query")
+            else:
+                hours = f" and other prices by hours, {site.price.time_zone}" if site.price.hours else ""
+                prices.append(f"{name}: {site.price.per_kwh:g} {currency}/kWh{hours}")
+    return (
+        "Costs are the energy of each hour, times the overhead of its site, times the mean price of the site in that "
+        f"hour{_stated(prices)}. Currencies are never added. Where a site without a price takes part, the cost is not "
+        "known."
+    )

@@ -14,7 +14,8 @@ UNATTRIBUTED = "unattributed"
 TOTAL = "total"
 
 Value = str | float | None
-Unit = Literal["J", "kWh", "W", "g", "ratio", "J/unit", "count", "s"]
+Unit = str
+"""J, kWh, W, g, s, `ratio`, `J/unit`, `count`, or a currency by its three letters, such as EUR."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Column:
     """Unit of its numbers; `ratio` is from 0 to 1 and shown in percent; None for words."""
     short: bool = True
     """Whether it is in the short form, for a terminal."""
+
+    @property
+    def money(self) -> bool:
+        """Whether it has amounts of a currency."""
+        return self.unit is not None and len(self.unit) == 3 and self.unit.isupper()
 
     @property
     def words(self) -> bool:

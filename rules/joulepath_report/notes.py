@@ -30,6 +30,7 @@ def notes(found: Measured) -> Iterator[str]:
     yield from _short(found)
     yield from _guesses(found)
     yield from _factors(found)
+    yield from _prices(found)
 
 
 def ends_earlier(topology: Topology) -> str:
@@ -91,6 +92,22 @@ def _factors(found: Measured) -> Iterator[str]:
     for site, energy in filled.items():
         if site is not None and energy > LITTLE * known[site]:
             yield f"{site} had no carbon factor in some hours: they have the mean of the others."
+
+
+def _prices(found: Measured) -> Iterator[str]:
+    if not found.prices.currencies:
+        return
+    known = found.sums(lambda cell: cell.row.site)
+    without = {cell.row.site for cell in found.energy.cells if cell.joules and found.prices.of(cell) is None}
+    if without:
+        yield f"{_joined(sorted(without))} had no price: what was used there makes a cost unknown."
+    filled = found.sums(lambda cell: cell.row.site if found.prices.filled(cell) else None)
+    for site, energy in filled.items():
+        if site is not None and energy > LITTLE * known[site]:
+            yield f"{site} had no price in some hours: they have the mean of the others."
+    if len(found.prices.currencies) > 1:
+        listed = _joined(found.prices.currencies)
+        yield f"Costs are in {listed}, each for the sites with that currency. They are never added."
 
 
 def _short(found: Measured) -> Iterator[str]:

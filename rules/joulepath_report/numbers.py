@@ -8,8 +8,8 @@ from joulepath_report.model import Column, Value
 UNKNOWN = "-"
 """Stands for a value that is not known."""
 
-UNITS = {"J": "J", "kWh": "kWh", "W": "W", "g": "g", "ratio": "%", "J/unit": "", "count": "", "s": "s"}
-"""Each unit as it stands in a heading. Joules for one of something have theirs with each number."""
+UNITS = {"ratio": "%", "J/unit": "", "count": ""}
+"""Units that stand in a heading as something else. Joules for one of something have theirs with each number."""
 
 MICRO = "\N{MICRO SIGN}"
 _PREFIXES = {-12: "p", -9: "n", -6: MICRO, -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
@@ -40,7 +40,7 @@ def for_one(joules: float) -> str:
 
 def heading(column: Column) -> str:
     """The title of a column with its unit."""
-    unit = UNITS[column.unit] if column.unit else ""
+    unit = UNITS.get(column.unit, column.unit) if column.unit else ""
     return f"{column.title} [{unit}]" if unit else column.title
 
 

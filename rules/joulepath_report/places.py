@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from joulepath_report.applications import BASIS
 from joulepath_report.columns import COVERAGE, ENERGY, SHARE, energy, ratio, table
+from joulepath_report.costs import columns as cost_columns
+from joulepath_report.costs import values as cost_values
 from joulepath_report.energy import Cell
 from joulepath_report.measured import METHODS, PARTS, Key, Measured
 from joulepath_report.model import UNATTRIBUTED, Column, Edge, Table, Value
@@ -23,11 +25,13 @@ def tables(found: Measured) -> Iterator[Table]:
 
 
 def _segments(found: Measured) -> Table:
+    costs = found.costs(lambda cell: cell.row.segment)
     rows = [
-        (name, *energy(joules), ratio(joules, found.energy.joules))
+        (name, *energy(joules), ratio(joules, found.energy.joules), *cost_values(found.prices, costs.get(name, {})))
         for name, joules in sorted(found.sums(lambda cell: cell.row.segment).items(), key=lambda item: -item[1])
     ]
-    return table("segments", "Segments", [Column("segment", "segment"), *ENERGY, SHARE], rows)
+    columns = [Column("segment", "segment"), *ENERGY, SHARE, *cost_columns(found.prices)]
+    return table("segments", "Segments", columns, rows)
 
 
 def _parted(found: Measured, name: Callable[[Cell], Key]) -> tuple[list[Column], Mapping[Key, list[Value]]]:
@@ -46,6 +50,7 @@ def _components(found: Measured) -> Table:
 
     columns, parts = _parted(found, name)
     attributed = found.sums(lambda cell: name(cell) if cell.row.application != UNATTRIBUTED else None)
+    costs = found.costs(name)
     known = {(UNATTRIBUTED, host): seconds for host, seconds in found.energy.known_hosts.items()}
     known.update(found.energy.known_components)
     rows = []
@@ -55,6 +60,7 @@ def _components(found: Measured) -> Table:
                 *key,
                 *energy(joules),
                 ratio(joules, found.energy.joules),
+                *cost_values(found.prices, costs.get(key, {})),
                 *parts[key],
                 ratio(attributed.get(key, 0.0), joules),
                 known.get(key, 0.0) / found.energy.seconds,
@@ -68,6 +74,7 @@ def _components(found: Measured) -> Table:
             Column("host", "host"),
             *ENERGY,
             SHARE,
+            *cost_columns(found.prices),
             *columns,
             Column("attributed", "of applications", "ratio"),
             COVERAGE,
@@ -82,6 +89,7 @@ def _components(found: Measured) -> Table:
 def _hosts(found: Measured) -> Table:
     columns, parts = _parted(found, lambda cell: cell.row.host)
     methods = found.methods(lambda cell: cell.row.host)
+    costs = found.costs(lambda cell: cell.row.host)
     known = found.sums(lambda cell: cell.row.host)
     gpus = any(host.gpus for host in found.topology.hosts.values())
     places = dict(sorted((cell.row.host, cell.row.site) for cell in found.energy.cells))
@@ -96,6 +104,7 @@ def _hosts(found: Measured) -> Table:
                 site,
                 *energy(joules),
                 ratio(joules, found.energy.joules),
+                *cost_values(found.prices, None if joules is None else costs.get(name, {})),
                 *(parts.get(name) or [None for _ in columns]),
                 *(None if joules is None else ratio(of.get(method, 0.0), joules) for method in METHODS),
                 found.energy.known_hosts.get(name, 0.0) / found.energy.seconds,
@@ -109,6 +118,7 @@ def _hosts(found: Measured) -> Table:
             Column("site", "site"),
             *ENERGY,
             SHARE,
+            *cost_columns(found.prices),
             *columns,
             *(Column(method, method, "ratio", short=False) for method in METHODS),
             COVERAGE,
@@ -121,19 +131,20 @@ def _hosts(found: Measured) -> Table:
 
 def _sites(found: Measured) -> Table:
     grams = {basis: found.grams(lambda cell: cell.row.site, basis) for basis in found.carbon.bases}
-    known = found.sums(lambda cell: cell.row.site)
+    known, facility = found.sums(lambda cell: cell.row.site), found.facility(lambda cell: cell.row.site)
+    costs = found.costs(lambda cell: cell.row.site)
     rows: list[list[Value]] = []
     sites = found.topology.sites
     for name in [*sites, *sorted(known.keys() - sites.keys())]:
         joules = known.get(name)
-        facility = None if joules is None or name not in sites else joules * sites[name].overhead
         rows.append(
             [
                 name,
                 *energy(joules),
                 ratio(joules, found.energy.joules),
-                facility,
+                facility.get(name),
                 *(None if joules is None else of.get(name) for of in grams.values()),
+                *cost_values(found.prices, None if joules is None else costs.get(name, {})),
             ]
         )
     return table(
@@ -145,10 +156,11 @@ def _sites(found: Measured) -> Table:
             SHARE,
             Column("facility_joules", "with overhead", "J"),
             *(BASIS[basis] for basis in grams),
+            *cost_columns(found.prices),
         ],
         rows,
-        "Energy `with overhead` is what the supply of the site delivers (PUE). CO2 includes it.",
-        partial=() if known.keys() <= sites.keys() else ("facility_joules",),
+        "Energy `with overhead` is what the supply of the site delivers (PUE). CO2 and costs include it.",
+        partial=() if None not in facility.values() else ("facility_joules",),
     )
 
 
@@ -170,11 +182,19 @@ def _by_labels(
             return UNATTRIBUTED if own == UNATTRIBUTED else _value(entries, own, label)
 
         grams = {basis: found.grams(value, basis) for basis in found.carbon.bases}
+        costs = found.costs(value)
         rows = [
-            [key, *energy(joules), ratio(joules, found.energy.joules), *(of.get(key) for of in grams.values())]
+            [
+                key,
+                *energy(joules),
+                ratio(joules, found.energy.joules),
+                *(of.get(key) for of in grams.values()),
+                *cost_values(found.prices, costs.get(key, {})),
+            ]
             for key, joules in sorted(found.sums(value).items(), key=lambda item: (item[0] == UNATTRIBUTED, item[0]))
         ]
         columns = [Column(label, label), *ENERGY, SHARE, *(BASIS[basis] for basis in grams)]
+        columns += cost_columns(found.prices)
         yield table(f"{prefix}label-{label}", f"{title} by {label}", columns, rows)
 
 
@@ -184,12 +204,19 @@ def _value(entries: Mapping[str, Labelled], name: str, label: str) -> str:
 
 def _days(found: Measured) -> Table:
     grams = {basis: found.grams(lambda cell: _day(found, cell), basis) for basis in found.carbon.bases}
+    costs = found.costs(lambda cell: _day(found, cell))
     rows = [
-        [*key, *energy(joules), *(of.get(key) for of in grams.values())]
+        [
+            *key,
+            *energy(joules),
+            *(of.get(key) for of in grams.values()),
+            *cost_values(found.prices, costs.get(key, {})),
+        ]
         for key, joules in sorted(found.sums(lambda cell: _day(found, cell)).items())
     ]
     columns = [Column("day", "day (UTC)"), Column("application", "application"), *ENERGY]
-    return table("days", "Days", [*columns, *(BASIS[basis] for basis in grams)], rows, names=2)
+    columns += [*(BASIS[basis] for basis in grams), *cost_columns(found.prices)]
+    return table("days", "Days", columns, rows, names=2)
 
 
 def _day(found: Measured, cell: Cell) -> tuple[str, str]:

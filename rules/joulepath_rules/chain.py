@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from joulepath_rules import marks, meters
+from joulepath_rules import factors, marks, meters
 from joulepath_rules.constants import labelled
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
@@ -81,7 +81,12 @@ def _indented(text: str) -> str:
 
 
 def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
-    words = {**marks.words(topology), "$several": meters.several(features), "[2m]": f"[{duration(topology.window)}]"}
+    words = {
+        **marks.words(topology, features),
+        **factors.words(),
+        "$several": meters.several(features),
+        "[2m]": f"[{duration(topology.window)}]",
+    }
     for word, text in words.items():
         expr = expr.replace(word, text)
     return expr

@@ -8,14 +8,19 @@ from joulepath_rules.places import AMOUNTS, amounts, counter_of, parts, place, p
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
 from joulepath_topology.components import Component
+from joulepath_topology.hosts import Overhead, Site
 from joulepath_topology.labels import Labelled, label_names, label_values
 from joulepath_topology.marginal import of_application
 from joulepath_topology.placements import Placement, gpu_box
 from joulepath_topology.policies import POLICIES
 from joulepath_topology.source import METHODS, Method, PowerSource
+from joulepath_topology.supplies import Market, Supply, shares
 from joulepath_topology.ways import ways
 
 PREFIX = "joulepath_topology_"
+
+YEAR = 365.25 * 86400.0
+"""Seconds of a year over which embodied emissions are spread."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +44,38 @@ Rows = Iterator[tuple[str, float, dict[str, str]]]
 
 def _sites(topology: Topology) -> Rows:
     for name, site in topology.sites.items():
-        market = {} if site.market is None else {"market": "location" if site.market == "location" else "contract"}
-        yield "site", site.overhead, {"site": name, **market}
-        if site.grams_per_kwh is not None:
-            yield "grams_per_kwh", site.grams_per_kwh, {"site": name, "basis": "location"}
-        if site.grid_zone and site.source:
-            zone = {"grid_zone": site.grid_zone, "source": site.source, "boundary": site.boundary}
-            yield "grid_zone", 1, {"site": name, **zone}
-        if site.market is not None and site.market != "location":
-            yield "grams_per_kwh", site.market.grams_per_kwh, {"site": name, "basis": "market"}
-        if site.price is not None and site.price.per_kwh is not None and not site.price.changes:
-            yield "price_per_kwh", site.price.per_kwh, {"site": name, "currency": site.price.currency}
+        live = {"overhead": "live"} if isinstance(site.overhead, Overhead) else {}
+        market = {"market": "yes"} if any(supply.market for supply in site.supplies.values()) else {}
+        yield "site", 1 if isinstance(site.overhead, Overhead) else site.overhead, {"site": name, **live, **market}
+        yield from _supplies(name, site)
+        if site.price is not None:
+            currency = {"site": name, "currency": site.price.currency}
+            if site.price.query is not None:
+                yield "queried_price", 1, currency
+            elif site.price.per_kwh is not None and not site.price.changes:
+                yield "price_per_kwh", site.price.per_kwh, currency
+
+
+def _supplies(name: str, site: Site) -> Rows:
+    """The part of each supply, its constant factors, and where its live one is read."""
+    parts = shares(site.supplies)
+    for supply, entry in site.supplies.items():
+        own = {"site": name, "supply": supply}
+        market = _market(entry)
+        meter = {} if supply in parts else {"kind": "meter"}
+        yield "supply", parts.get(supply, 1), {**own, **meter, **({"market": market} if market else {})}
+        if entry.grams_per_kwh is not None:
+            yield "grams_per_kwh", entry.grams_per_kwh, {**own, "basis": "location"}
+        if entry.grid_zone and entry.source:
+            zone = {"grid_zone": entry.grid_zone, "source": entry.source, "boundary": entry.boundary}
+            yield "grid_zone", 1, {**own, **zone, "factor": site.factor}
+        if isinstance(entry.market, Market):
+            yield "grams_per_kwh", entry.market.grams_per_kwh, {**own, "basis": "market"}
+
+
+def _market(supply: Supply) -> str | None:
+    """Whether its factor by contract is the grid's, or one of its own."""
+    return "contract" if isinstance(supply.market, Market) else supply.market
 
 
 def _hosts(topology: Topology) -> Rows:
@@ -59,6 +85,12 @@ def _hosts(topology: Topology) -> Rows:
             static = host.static(tier)
             if static is not None:
                 yield "static_watts", static, {"host": name, "site": host.site, "tier": str(tier)}
+    for name, host in topology.hosts.items():
+        if host.embodied is not None:
+            rate = host.embodied.kilograms * 1000 / (host.embodied.years * YEAR)
+            for box in (name, *(gpu_box(name, number) for number in host.gpus)):
+                part = "board" if box == name else "gpu"
+                yield "embodied", rate, {"host": box, "site": host.site, "embodied_in": name, "part": part}
 
 
 def method(topology: Topology, host: str, tier: int) -> Method:

@@ -22,6 +22,8 @@ SENDER = f"{WIRE}sender:info"
 """Which of a leaf's senders counts: the one that knows most plugs and components. The other one may just begin."""
 
 SENT = (
+    "adapter:overhead:ratio",
+    "adapter:supply:watts",
     "adapter:working:ratio",
     "component:power_watts",
     "component:unmeasured:info",
@@ -71,7 +73,14 @@ def divided(part: Part, rules: Sequence[Rule], topology: Topology) -> list[Rule]
     if isinstance(part, Leaf):
         here = {None, *hosts_at(topology, part.site)}  # a rule without a host reads those that are there
         beat = [rule for rule in rules if rule.record == HEARTBEAT]
-        return [*beat, *(rule for rule in below if rule.labels.get("host") in here)]
+        return [
+            *beat,
+            *(
+                rule
+                for rule in below
+                if rule.labels.get("host") in here and rule.labels.get("site") in {None, part.site}
+            ),
+        ]
     above = (rule for rule in rules if rule.record not in RECORDED)
     return [*_received({rule.record for rule in below}), *above]
 

@@ -10,14 +10,17 @@ from joulepath_topology import Topology
 
 SHOWN_BY = {
     "counted": "counted",
-    "grams_per_kwh": "carbon",
-    "grid_zone": "carbon",
+    "embodied": "embodied",
     "marginal": "marginal",
     "marginal_low": "marginal_interval",
     "supporter": "support",
     "tokens": "weights",
 }
 """Features that any constant of a name shows."""
+
+
+SHOWN_AT_SITES = {"market": "market", "overhead": "live_overhead", "kind": "metered"}
+"""Features that a label of a site or supply shows."""
 
 
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
@@ -63,9 +66,13 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
 
 def _of_sites(topology: Topology, found: Container[str]) -> Iterable[str]:
     """The features that sites show."""
+    yield "metered" if "metered" in found else "unmetered"
+    yield "live_overhead" if "live_overhead" in found else "stated_overhead"
     for site in topology.sites.values():
         if site.overhead != 1:
             yield "overhead"
+        if site.supply:
+            yield "supplies"
         if site.price is not None:
             yield from ("money", "by_site", "live_price" if site.price.changes else "price")
     if "carbon" in found:
@@ -93,8 +100,10 @@ def _of(constant: Constant) -> Iterable[str]:
             yield from (word for label, word in (("passing", "passing"), ("absent", "zero")) if label in labels)
             if "counter" in labels:
                 yield from (f"{label}_counter" for label in ("trace_id", "flow") if label in labels)
-        case "site" if "market" in labels:
-            yield "market"
+        case "site" | "supply":
+            yield from (word for label, word in SHOWN_AT_SITES.items() if label in labels)
+        case "grid_zone" | "grams_per_kwh":
+            yield from ("carbon", f"{labels.get('factor', 'constant')}_factor")
         case "trace" | "flow":
             yield "marks"
         case _ if name in SHOWN_BY:

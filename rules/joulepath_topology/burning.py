@@ -13,9 +13,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from joulepath_topology.budgets import Budget
-from joulepath_topology.hosts import Host, Site
+from joulepath_topology.hosts import Host, Overhead, Site
 from joulepath_topology.model import Topology
 from joulepath_topology.placements import gpu_box
+from joulepath_topology.supplies import most_grams
 
 SHORT = 12
 """The short time of an alert is this part of its long one."""
@@ -89,14 +90,10 @@ def _for_a_joule(site: Site, budget: Budget) -> float | None:
     """The most that a joule of a host counts for: in J, g or the currency; None where it is not known."""
     if budget.quantity == "energy":
         return 1.0
-    per_kwh = _grams(site, budget.basis) if budget.quantity == "co2" else _price(site)
-    return None if per_kwh is None else per_kwh * site.overhead / JOULES_PER_KWH
-
-
-def _grams(site: Site, basis: str) -> float | None:
-    if basis == "market" and site.market != "location":
-        return None if site.market is None else site.market.grams_per_kwh
-    return site.grams_per_kwh
+    per_kwh = most_grams(site.supplies, budget.basis) if budget.quantity == "co2" else _price(site)
+    if per_kwh is None or isinstance(site.overhead, Overhead):
+        return None
+    return per_kwh * site.overhead / JOULES_PER_KWH
 
 
 def _price(site: Site) -> float | None:

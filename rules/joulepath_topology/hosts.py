@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sites and hosts: where power is drawn, what measures it, what its grid emits."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -13,47 +13,63 @@ from joulepath_topology.promql import quote
 from joulepath_topology.query import Counter, Query
 from joulepath_topology.shares import Share
 from joulepath_topology.source import PowerSource
+from joulepath_topology.supplies import ONLY, Factor, Supply, named
 
 
-class Market(Entry):
-    """Emissions of the site's contract, in g/kWh: never mixed with those of its grid."""
+class Overhead(Entry):
+    """A live overhead."""
 
-    grams_per_kwh: NotNegative
-    """Emissions of the contract, in g/kWh."""
+    query: Query
+    """Query for the overhead, which must give one number of at least 1; otherwise it is a gap."""
 
 
-# One of the two is meant, so that a mistake in it gives one line and not one for each.
-MarketFactor = Annotated[
-    Annotated[Market, Tag("contract")] | Annotated[Literal["location"], Tag("location")],
-    Discriminator(lambda value: "location" if isinstance(value, str) else "contract"),
+def _overhead_form(value: Any) -> str:
+    return "live" if isinstance(value, dict | Overhead) else "constant"
+
+
+OverheadFactor = Annotated[
+    Annotated[Overhead, Tag("live")] | Annotated[Number, Field(ge=1), Tag("constant")], Discriminator(_overhead_form)
 ]
 
 
-class Site(Entry):
-    """A place with one grid and one overhead (PUE, or a mast's cooling): a constant factor or a live one."""
+class Site(Factor):
+    """A place with its supplies and one overhead (PUE, or a mast's cooling)."""
 
-    grams_per_kwh: NotNegative | None = None
-    """Constant emissions of the grid, in g/kWh; or a live factor by `grid_zone` and `source`."""
-    grid_zone: Text | None = None
-    """Zone of the live factor: label of `grid_carbon_intensity_average_grams_per_kilowatt_hour`."""
-    source: Text | None = None
-    """Source of the live factor: label of the same series."""
-    boundary: Literal["lifecycle", "direct"] = "lifecycle"
-    """Emissions that the live factor counts: label of the same series."""
-    overhead: Annotated[Number, Field(ge=1)] = 1.0
-    """Joules of the site for each joule that a host draws, at least 1: PUE, or a mast's cooling."""
-    market: MarketFactor | None = None
-    """Factor of the contract, `{grams_per_kwh: 48}`, or `location` for the grid's; for all sites or for none."""
+    factor: Literal["average", "marginal"] = "average"
+    """Whether the factors are of all power of the grid, or of the next kWh; the same at all sites."""
+    supply: tuple[Supply, ...] = ()
+    """Supplies, in place of the one factor above: their parts add up to the site's power."""
+    overhead: OverheadFactor = 1.0
+    """Joules of the site for each joule that a host draws, at least 1: PUE, or a mast's cooling; or `{query: ...}`."""
     price: Price | None = None
     """Price of the electricity, such as `{currency: EUR, per_kwh: 0.21}` (docs/guides/money.md)."""
 
     @model_validator(mode="after")
-    def _one_factor(self) -> "Site":
-        if self.grams_per_kwh is not None and (self.grid_zone or self.source):
-            raise ValueError("has grams_per_kwh and a live factor: one of the two can be right")
-        if bool(self.grid_zone) != bool(self.source):
-            raise ValueError("grid_zone and source belong together: which zone, according to whom")
+    def _supply_or_factor(self) -> "Site":
+        if self.supply and self.known:
+            raise ValueError("has supply and a factor of its own: write the factor at each supply")
         return self
+
+    @property
+    def supplies(self) -> dict[str, Supply]:
+        """Its supplies by name, each with the contract that counts; none where it has no factor."""
+        if self.supply:
+            return {
+                name: supply if supply.market else supply.model_copy(update={"market": self.market})
+                for name, supply in named(self.supply).items()
+            }
+        if not self.known and self.market is None:
+            return {}
+        return {ONLY: Supply.model_validate({key: getattr(self, key) for key in Factor.model_fields} | {"share": 1})}
+
+
+class Embodied(Entry):
+    """Emissions of making, bringing and disposing of a host."""
+
+    kilograms: NotNegative
+    """Emissions in kg of CO2 equivalents, of the whole host with its GPUs."""
+    years: Positive
+    """Time over which they are spread, in years of 365.25 days: how long the host is expected to serve."""
 
 
 class Active(Entry):
@@ -125,6 +141,8 @@ class Host(Entry):
     """Pool that the host belongs to, for components with `pool`."""
     active: Active | None = None
     """Active work of the host: the whole for components with `share: [{query: ...}]`."""
+    embodied: Embodied | None = None
+    """Emissions of making the host, `{kilograms: 1200, years: 4}`, for the SCI of applications."""
     kepler: Kepler = Kepler()
     """The host in Kepler: `{node_name: NAME, zones: [package, dram], dialect: "0.9"}`, by default its own name."""
 

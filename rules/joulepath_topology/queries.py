@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from joulepath_topology.hosts import Active
+from joulepath_topology.hosts import Active, Overhead
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Place
 from joulepath_topology.shares import Share
@@ -18,6 +18,11 @@ def queries(topology: Topology) -> Iterator[tuple[Place, str]]:
 
 def _sites(topology: Topology) -> Iterator[tuple[Place, str]]:
     for name, site in topology.sites.items():
+        for number, supply in enumerate(site.supply):
+            if supply.query is not None:
+                yield ("sites", name, "supply", number, supply.kind), supply.query
+        if isinstance(site.overhead, Overhead):
+            yield ("sites", name, "overhead", "query"), site.overhead.query
         if site.price is not None and site.price.query is not None:
             yield ("sites", name, "price", "query"), site.price.query
 

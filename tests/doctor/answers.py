@@ -18,7 +18,7 @@ NOW = 1_800_000_000.0
 
 Rows = Sequence[tuple[Mapping[str, str], float]]
 Course = Callable[[float], float]
-"""A value by time [s] since the beginning of a range; NaN where there is none."""
+"""A value by time [s] since the beginning of a range; NaN where it is missing."""
 
 
 @contextmanager
@@ -44,7 +44,10 @@ def answering(
         data = known.get(path, [] if path.startswith("label/") else {"version": "2.42.0", "goVersion": "go1.19"})
         if path == "query":
             found = next((each for fit, each in rows.items() if re.search(fit, form["query"][0])), [])
-            result = [{"metric": labels, "value": [NOW, repr(value)]} for labels, value in found]
+            result = [
+                {"metric": labels, "value": [NOW, "NaN" if math.isnan(value) else repr(value)]}
+                for labels, value in found
+            ]
             data = {"resultType": "vector", "result": result}
         if path == "query_range":
             begin, end, step = (float(form[name][0]) for name in ("start", "end", "step"))

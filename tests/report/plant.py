@@ -46,6 +46,9 @@ budgets:
 """
 
 
+OVERHEADS = {"mast": 1.1, "room": 1.25}
+
+
 def plant() -> Topology:
     """The topology."""
     return topology(TEXT)
@@ -149,7 +152,7 @@ def _series(ours: Topology, at: float, now: float) -> dict[str, float]:
             found[_name("application:power_watts", application="unattributed", **word)] = rows["unattributed", place]
     if now % slow(ours) == 0:
         for site, entry in ours.sites.items():
-            factor = (entry.grams_per_kwh or 0) * entry.overhead / 3.6e6
+            factor = (entry.grams_per_kwh or 0) * OVERHEADS[site] / 3.6e6
             found[_name("site:co2_grams_per_joule", site=site, basis="location")] = factor
     return found
 

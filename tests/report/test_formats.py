@@ -113,7 +113,7 @@ def test_the_terminal_has_no_line_that_wraps_for_words() -> None:
 )
 def test_numbers_have_four_digits_or_all_before_the_point(value: float | None, unit: str, expected: str) -> None:
     """Percent for ratios, a dash for what is not known."""
-    assert shown(value, Column("x", "x", unit)) == expected  # type: ignore[arg-type]
+    assert shown(value, Column("x", "x", unit)) == expected
 
 
 def test_a_heading_names_the_unit() -> None:

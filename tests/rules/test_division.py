@@ -157,6 +157,7 @@ EVERYWHERE = (
     "application_component:power_watts",
     "component:power_watts",
     "host:power_watts",
+    "supply:share:ratio",
 )
 """Series that must be there, and not only be equal."""
 
@@ -166,6 +167,26 @@ def test_leaves_and_the_global_server_have_the_numbers_of_one_server(promtool: P
     plant = topology(factory.TOPOLOGY)
     senders = {"factory_a": "factory", "edge_a": "edge", "edge_b": "edge"}
     check(promtool, tmp_path, Divided(plant, senders), factory.everything(), 8)
+
+
+def test_supplies_and_overhead_are_read_at_their_leaf(promtool: Path, tmp_path: Path) -> None:
+    """Their meters are scraped there; the global server has the shares, the power with overhead and the CO2."""
+    edge = "{grid_zone: DE, source: ember, overhead: 1.5, market: {grams_per_kwh: 40}}"
+    assert edge in factory.TOPOLOGY
+    supplied = """
+    overhead: {query: pue}
+    market: location
+    supply:
+      - {name: panels, watts: pv_watts, grams_per_kwh: 40}
+      - {name: grid, grid_zone: DE, source: ember}
+"""
+    plant = topology(factory.TOPOLOGY.replace(edge, supplied))
+    series = {**factory.everything(), "pv_watts": "100x40", "pue": "1.5x40"}
+    check(promtool, tmp_path, Divided(plant, {"factory_a": "factory", "edge_a": "edge", "edge_b": "edge"}), series, 8)
+    leaf, other = ({rule.record for rule in rules(plant, Leaf(site))} for site in ("edge", "factory"))
+    read_there = {"adapter:supply:watts", "adapter:overhead:ratio"}
+    assert read_there <= leaf
+    assert not read_there & other
 
 
 def test_a_pool_of_two_sites_has_the_numbers_of_one_server(promtool: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prices and costs (docs/guides/money.md) in promtool, with numbers worked out by hand."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -213,7 +214,7 @@ def test_the_cost_of_an_hour_is_recorded_by_currency(promtool: Path, tmp_path: P
         cost("gaps", "EUR", "network"): values([(63, 0.02), (30, None), (100, 0.06)]),
     }
     hour = "application:cost:1h"
-    expect: dict[tuple[float, str], dict[str, float]] = {
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
         (62, hour): {},
         (63, f'sum by (application, currency) ({hour}{{application!="gaps"}})'): rows(
             {("steady", "EUR"): 0.02, ("abroad", "EUR"): 0.04}, "application", "currency"

@@ -111,7 +111,8 @@ def test_examples_read_only_series_that_exist(example: Path) -> None:
     for place, query in queries(topology):
         names = {selector.partition("{")[0] for selector in promql.selectors(query)}
         assert names <= FOREIGN, path(place)
-    assert {site.source for site in topology.sites.values() if site.grid_zone} <= providers().keys()
+    sources = {supply.source for site in topology.sites.values() for supply in site.supplies.values()}
+    assert sources <= {None, *providers()}
 
 
 def test_every_key_is_documented() -> None:

@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import CHOSEN, GRAMS_PER_HOUR, figure, now
+from joulepath_dashboards.common import CHOSEN, GRAMS_PER_HOUR, PER_HOUR, figure, now
 
 
 def row() -> Row:
@@ -55,3 +55,10 @@ def panels() -> Iterator[stat.Panel]:
         "traffic is not counted.",
         units.BitsPerSecondSI,
     ).with_target(now(f"sum(application:bits:rate{{{CHOSEN}}})", "traffic"))
+
+    yield figure(
+        "Cost",
+        "The cost of an hour at its present power, by currency; currencies are never added. A gap means a gap in its "
+        "power, or a site without a price.",
+        PER_HOUR,
+    ).with_target(now(f"sum by (currency) (application:cost_per_hour{{{CHOSEN}}})", "{{currency}}"))

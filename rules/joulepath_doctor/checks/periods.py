@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Budgets and their periods, and labels by which the rules record sums."""
+"""Budgets and their periods, prices, and labels by which the rules record sums."""
 
 import re
 from collections.abc import Iterator
@@ -25,12 +25,25 @@ LEAST = 0.9
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings about budgets and labels."""
+    """Findings about budgets, prices and labels."""
     if context.topology.budgets:
         yield from _retention(context)
     for name, budget in context.topology.budgets.items():
         yield from _budget(context, name, budget)
+    yield from _unpriced(context)
     yield from _labels(context)
+
+
+def _unpriced(context: Context) -> Iterator[Finding]:
+    """Sites with hosts and without a price, beside sites that have one."""
+    topology = context.topology
+    used = {host.site for host in topology.hosts.values()}
+    without = [name for name in topology.sites if name in used and topology.sites[name].price is None]
+    if without and len(without) < len(used):
+        yield found(
+            "price/absent", ("sites",),
+            f"{', '.join(without)} without a price: an application with watts there has no cost. State a price, or 0",
+        )  # fmt: skip
 
 
 def _retention(context: Context) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 """All reads of the topology by PromQL: there, fresh, and counting."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from joulepath_doctor.catalogue import found
 from joulepath_doctor.context import Context
@@ -23,7 +23,9 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _of(context: Context, read: Read) -> Iterator[Finding]:
     result = [row.value for row in context.server.query(timed(context, read.expr))]
-    if result and math.isfinite(sum(result)) and min(result) >= 0:
+    if result and math.isfinite(sum(result)) and (read.price or min(result) >= 0):
+        if read.price and min(result) != max(result):
+            yield _several(read, result)
         if read.grows and not sum(result):
             yield from _still(context, read)
         return
@@ -32,9 +34,8 @@ def _of(context: Context, read: Read) -> Iterator[Finding]:
     because = (*read.because, *(target for each in seen for target in each.targets))
     if result:
         told = "NaN or infinite" if not math.isfinite(sum(result)) else f"{min(result):g}"
-        yield found(
-            "source/no-amount", read.place, f"the query gives {told} now: an amount is a number from 0", because
-        )
+        wanted = "a price is a number" if read.price else "an amount is a number from 0"
+        yield found("source/no-amount", read.place, f"the query gives {told} now: {wanted}", because)
     elif gone:
         known = read.may_be_away or any(each.before for each in gone)
         young = [] if known else list(pending(context, gone[0].selector, read.place))
@@ -46,6 +47,13 @@ def _of(context: Context, read: Read) -> Iterator[Finding]:
             f"operators, and see that each counter has two samples within {_ranges(context, read)}",
             because,
         )  # fmt: skip
+
+
+def _several(read: Read, prices: Sequence[float]) -> Finding:
+    return found(
+        "source/ambiguous", read.place,
+        f"the query gives {len(prices)} prices, from {min(prices):g} to {max(prices):g}: choose one by its labels",
+    )  # fmt: skip
 
 
 def _missing(context: Context, read: Read, gone: list[Selected], because: tuple[tuple[str | int, ...], ...]) -> Finding:

@@ -19,7 +19,7 @@ class Figure:
 
 
 def figures(report: Report) -> Iterator[Figure]:
-    """Energy of all plugs, the part of it that applications have, and CO2."""
+    """Energy of all plugs, the part of it that applications have, CO2 and cost."""
     joules = dict(application_joules(report))
     whole = sum(joules.values())
     if not report.flow or not whole:
@@ -34,6 +34,7 @@ def figures(report: Report) -> Iterator[Figure]:
             "Largest application", largest, f"{digits.energy(joules[largest])}, {_percent(joules[largest] / whole)}"
         )
     yield from _carbon(report)
+    yield from _costs(report)
 
 
 def _carbon(report: Report) -> Iterator[Figure]:
@@ -45,6 +46,17 @@ def _carbon(report: Report) -> Iterator[Figure]:
         if column.unit == "g" and isinstance(grams, int | float):
             yield Figure(column.title, digits.mass(grams), "of all of this energy")
             return
+
+
+def _costs(report: Report) -> Iterator[Figure]:
+    """The whole cost by currency, where it is known."""
+    table = report.table("applications")
+    if table is None or table.total is None:
+        return
+    for column, amount in zip(table.columns, table.total, strict=True):
+        if column.money and isinstance(amount, int | float):
+            text = digits.number(amount, digits.decimals(abs(amount), 3))
+            yield Figure("Cost", f"{text} {column.unit}", f"of all energy with a price in {column.unit}")
 
 
 def _percent(ratio: float) -> str:

@@ -11,6 +11,7 @@ from joulepath_rules.adapters.power import power
 from joulepath_rules.adapters.prices import prices
 from joulepath_rules.adapters.requested import requested
 from joulepath_rules.adapters.sessions import sessions
+from joulepath_rules.adapters.sites import sites
 from joulepath_rules.adapters.traffic import traffic
 from joulepath_rules.adapters.vms import vms
 from joulepath_rules.adapters.work import work
@@ -26,5 +27,6 @@ def adapters(topology: Topology) -> Iterator[Rule]:
     yield from vms(topology)
     yield from traffic(topology)
     yield from sessions(topology)
+    yield from sites(topology)
     yield from local_times(topology)
     yield from prices(topology)

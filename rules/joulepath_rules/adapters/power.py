@@ -13,10 +13,10 @@ def power(topology: Topology) -> Iterator[Rule]:
     """Watts of each such source, times its weight."""
     for weight, labels, expr in source_rows(topology):
         if expr is not None:
-            yield Rule("source:power_watts", f"{number(weight)} * {_watts(expr)}", labels)
+            yield Rule("source:power_watts", f"{number(weight)} * {watts(expr)}", labels)
 
 
-def _watts(expr: str) -> str:
+def watts(expr: str) -> str:
     """Watts of now as a mean over the window, at least half of which must be there: as plugs are read.
 
     A constant stays one, and a query that looks back over a range by itself is left so.
@@ -24,7 +24,10 @@ def _watts(expr: str) -> str:
     sensible = f"(sum({expr}) {SENSIBLE})"
     if promql.is_constant(expr):
         return sensible
-    if promql.has_range(expr):
-        return guarded(expr)
-    steps = f"{sensible}[$window:$interval]"
+    return guarded(expr) if promql.has_range(expr) else mean(sensible)
+
+
+def mean(instant: str) -> str:
+    """The mean over the window of one value without labels, which must be there for half of the steps."""
+    steps = f"{instant}[$window:$interval]"
     return f"(avg_over_time({steps}) and count_over_time({steps}) >= $steps)"

@@ -58,9 +58,14 @@ def _factors(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]
     place: Place = ("budgets", name, budget.quantity)
     for at in _sites(topology, budget):
         site = topology.sites[at]
-        if budget.quantity == "co2" and site.grams_per_kwh is None and site.grid_zone is None:
+        supplies = site.supplies.values()
+        if budget.quantity == "co2" and not any(each.known for each in supplies):
             yield Problem(place, f"site {at!r} has no carbon factor: give it grams_per_kwh, or grid_zone and source")
-        elif budget.quantity == "co2" and budget.basis == "market" and site.market is None:
+        elif (
+            budget.quantity == "co2"
+            and budget.basis == "market"
+            and not any(each.market for each in site.supplies.values())
+        ):
             yield Problem(place, f"site {at!r} has no `market`, which the basis of this budget needs")
         elif budget.quantity == "cost" and site.price is None:
             yield Problem(place, f"site {at!r} has no price: give it one in {budget.unit}")

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
 from joulepath_topology import promql
+from joulepath_topology.checks.sites import factors
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
@@ -17,6 +18,8 @@ from joulepath_topology.shares import KEPLER_KINDS, Share
 MOST_SCALE = 10
 MOST_OVERHEAD = 3
 LEAST_GRAMS, MOST_GRAMS = 1, 2500
+# A kWh in these, the costliest of which are below 1.
+MOST_PRICE = {"CHF": 3, "EUR": 3, "GBP": 3, "USD": 3}
 LONGEST_WINDOW = 3600
 # Of a host's capacity: reservations that come to less, each at most 1, are probably fractions of it.
 SMALL_PART = 0.1
@@ -24,7 +27,19 @@ SMALL_PART = 0.1
 
 def doubts(topology: Topology) -> Iterator[Problem]:
     """All warnings."""
-    for found in (_window, _sites, _tiers, _scales, _same_query, _same_work, _same_model, _reservations, _functions):
+    for found in (
+        _window,
+        _sites,
+        _embodied,
+        _prices,
+        _tiers,
+        _scales,
+        _same_query,
+        _same_work,
+        _same_model,
+        _reservations,
+        _functions,
+    ):
         for place, message in found(topology):
             yield Problem(place, message, severity="warning")
 
@@ -39,17 +54,43 @@ def _window(topology: Topology) -> Doubts:
 
 def _sites(topology: Topology) -> Doubts:
     for name, site in topology.sites.items():
-        place = ("sites", name)
-        if site.overhead > MOST_OVERHEAD:
+        if isinstance(site.overhead, float) and site.overhead > MOST_OVERHEAD:
             message = f"{site.overhead:g} times the measured power: overhead is a factor such as 1.3, not a percentage"
-            yield (*place, "overhead"), message
-        market = None if site.market in {None, "location"} else site.market
-        for at, factor in (place, site), ((*place, "market"), market):
-            grams = getattr(factor, "grams_per_kwh", None)
-            if grams and grams < LEAST_GRAMS:
-                yield (*at, "grams_per_kwh"), f"{grams:g} g/kWh is very little: is this in kg/kWh?"
-            elif grams and grams > MOST_GRAMS:
-                yield (*at, "grams_per_kwh"), f"{grams:g} g/kWh is more than any grid emits: is this in g/MWh?"
+            yield ("sites", name, "overhead"), message
+        entries = [(("sites", name), site), *factors(name, site)] if site.supply else factors(name, site)
+        for place, entry in entries:
+            market = None if entry.market in {None, "location"} else entry.market
+            for at, factor in (place, entry), ((*place, "market"), market):
+                grams = getattr(factor, "grams_per_kwh", None)
+                if grams and grams < LEAST_GRAMS:
+                    yield (*at, "grams_per_kwh"), f"{grams:g} g/kWh is very little: is this in kg/kWh?"
+                elif grams and grams > MOST_GRAMS:
+                    yield (*at, "grams_per_kwh"), f"{grams:g} g/kWh is more than any grid emits: is this in g/MWh?"
+
+
+def _embodied(topology: Topology) -> Doubts:
+    """The SCI of an application needs all hosts on its path; one that is left out is named once."""
+    stated = [name for name, host in topology.hosts.items() if host.embodied is not None]
+    without = [name for name, host in topology.hosts.items() if host.embodied is None]
+    if stated and without:
+        message = (
+            f"hosts without embodied, such as {without[0]!r}: applications that use one have no SCI; "
+            "write `embodied: {kilograms: 0, years: 1}` where it is to count as nothing"
+        )
+        yield ("hosts", stated[0], "embodied"), message
+
+
+def _prices(topology: Topology) -> Doubts:
+    for name, site in topology.sites.items():
+        price = site.price
+        if price is None:
+            continue
+        place = ("sites", name, "price")
+        hours = [((*place, "hours", number), each.per_kwh) for number, each in enumerate(price.hours)]
+        for at, per_kwh in [(place, price.per_kwh), *hours]:
+            if per_kwh is not None and abs(per_kwh) > MOST_PRICE.get(price.currency, float("inf")):
+                message = f"{per_kwh:g} {price.currency} for a kWh is very much: is this in cents, or for a MWh?"
+                yield (*at, "per_kwh"), message
 
 
 def _tiers(topology: Topology) -> Doubts:

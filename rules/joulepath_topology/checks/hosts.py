@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of sites and hosts."""
+"""Checks of hosts."""
 
 from collections.abc import Iterator
 
@@ -13,21 +13,12 @@ from joulepath_topology.source import PowerSource
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
-    """Market factors for all or none, references, zones that overlap, meters that stand twice."""
-    yield from _sites(topology)
+    """References, zones that overlap, meters that stand twice."""
     yield from _hosts(topology, declared)
     yield from _gpus(topology)
     yield from _vms(topology, declared)
     yield from _feeders(topology)
     yield from _meters(topology)
-
-
-def _sites(topology: Topology) -> Iterator[Problem]:
-    if any(site.market for site in topology.sites.values()):
-        for name, site in topology.sites.items():
-            if site.market is None:
-                message = "other sites have a market factor: give this one its own, or `market: location`"
-                yield Problem(("sites", name), message)
 
 
 def _hosts(topology: Topology, declared: Declared) -> Iterator[Problem]:

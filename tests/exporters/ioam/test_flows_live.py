@@ -185,9 +185,11 @@ def test_a_wrong_file_is_one_line_and_the_former_flows_go_on(tmp_path: Path) -> 
     configure(tmp_path, {"stays": {"protocol": "udp"}}, flows_file="more.yaml")
     good = ("joulepath_config_last_reload_successful",)
     with NetworkNamespace() as namespace, Exporter(namespace, "--config", str(file), "--backend", "packet") as exporter:
+        assert exporter.scrape()[good] == 0
         write(more, {"flows": {"more": {"ports": 5000}}})
         exporter.hang_up()
         until(lambda: (PACKETS, "uplink", "more", "4") in exporter.scrape())
+        assert exporter.scrape()[good] == 1
         more.unlink()
         exporter.hang_up()
         until(lambda: exporter.scrape()[good] == 0)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the rules read live carbon factors: the most settled state that is there, and never a forecast."""
+
+from collections.abc import Mapping
+
+from joulepath_rules.adapters.guards import SENSIBLE
+
+KINDS = ("average", "marginal")
+"""Kinds of factors: of all power of a grid, or of its next kWh."""
+
+STATES = ("settled", "estimated", "")
+"""States of a value, the most settled first; exporters of others have no label `state`."""
+
+IDENTITY = "grid_zone, source, boundary"
+
+
+def metric(kind: str) -> str:
+    """The name of the live factor of a kind."""
+    return f"grid_carbon_intensity_{kind}_grams_per_kilowatt_hour"
+
+
+def live(kind: str) -> str:
+    """One value for each zone, source and boundary; different values of one state are a gap."""
+    best = f"\n    or on ({IDENTITY}) ".join(f'{metric(kind)}{{state="{state}"}}' for state in STATES)
+    return f"(max by ({IDENTITY}) (\n    {best}) {SENSIBLE}\n    == on ({IDENTITY}) min by ({IDENTITY}) (\n    {best}))"
+
+
+def words() -> Mapping[str, str]:
+    """The words in place of `$average_factor` and `$marginal_factor` in attribution.yaml."""
+    return {f"${kind}_factor": live(kind) for kind in KINDS}

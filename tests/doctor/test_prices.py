@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings about prices: a query without a price, with several, with none that is a number, and sites without one."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from joulepath_doctor.checks import periods, sources
+from joulepath_doctor.context import context
+from tests.doctor.answers import NOW, Rows, answering, clock
+from tests.rules.promtool import topology
+
+pytestmark = pytest.mark.unit
+
+PLANT = topology("""
+sites:
+  a: {price: {currency: EUR, query: 'day_ahead{zone="DE"}'}}
+  b: {price: {currency: EUR, per_kwh: 0.2}}
+  c: {}
+  empty: {}
+hosts:
+  a: {site: a, power: [{watts: 1}]}
+  b: {site: b, power: [{watts: 1}]}
+  c: {site: c, power: [{watts: 1}]}
+components: {a: {role: device}}
+""")
+
+DE = {"zone": "DE"}
+
+
+def findings(queries: Mapping[str, Rows], paths: Mapping[str, list[str]] | None = None) -> list[str]:
+    """Where, what and why, of all checks that concern prices."""
+    with answering(queries, paths) as server:
+        about = context(PLANT, server, 3600, clock(NOW, NOW))
+        found = [*sources.check(about), *(one for one in periods.check(about) if one.kind.id == "price/absent")]
+        return [f"{one.where}: {one.kind.id}: {one.message}" for one in found]
+
+
+ABSENT = "sites: price/absent: c without a price: an application with watts there has no cost. State a price, or 0"
+
+
+@pytest.mark.parametrize("value", [0.25, 0.0, -0.1])
+def test_any_number_is_a_price(value: float) -> None:
+    """Also a negative one. A site without a price is told while others have one, unless nothing stands there."""
+    assert findings({"^day_ahead": [(DE, value)]}) == [ABSENT]
+
+
+def test_a_price_that_was_there_is_stale() -> None:
+    """The price of the day-ahead market ends when nothing fetches it any more."""
+    (stale, _) = findings({r"^present_over_time\(day_ahead.*1h": [(DE, 1)]})
+    assert stale.startswith('sites.a.price.query: source/stale: day_ahead{zone="DE"} was last seen')
+
+
+def test_a_price_that_never_was_is_absent() -> None:
+    """With the names that are there."""
+    (absent, _) = findings({}, {"label/__name__/values": ["dayahead"]})
+    assert absent.startswith("sites.a.price.query: source/absent: ")
+
+
+def test_several_prices_are_ambiguous_unless_they_agree() -> None:
+    """Two exporters of one price are well."""
+    twice: Rows = [({"job": "x"}, 0.2), ({"job": "y"}, 0.2)]
+    assert findings({"^day_ahead": twice}) == [ABSENT]
+    (several, _) = findings({"^day_ahead": [*twice, ({"job": "z"}, 0.3)]})
+    assert several.endswith("source/ambiguous: the query gives 3 prices, from 0.2 to 0.3: choose one by its labels")
+
+
+def test_a_price_that_is_not_a_number_is_told() -> None:
+    """NaN, as of a mean over nothing, in the words of the server."""
+    (odd, _) = findings({"^day_ahead": [(DE, float("nan"))], r"^present_over_time": [(DE, 1)]})
+    assert odd == "sites.a.price.query: source/no-amount: the query gives NaN or infinite now: a price is a number"
