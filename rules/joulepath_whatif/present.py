@@ -33,6 +33,10 @@ class Present:
     """All of it by component, amount."""
     grams: Rows
     """Grams of CO2 for a joule, with the overhead, by site: of the grid."""
+    overhead: Rows
+    """Joules of a site for each joule that a host draws."""
+    prices: Rows
+    """Price of a kWh by site, currency."""
 
 
 def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> Present:
@@ -65,4 +69,6 @@ def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> 
             for (component, by), rate in seen.items()
         },
         grams=rows("site:co2_grams_per_joule", "site", basis="location"),
+        overhead=rows("site:overhead:ratio", "site"),
+        prices=rows("site:price_per_kilowatt_hour", "site", "currency"),
     )

@@ -132,6 +132,8 @@ class SiteChange(Model):
     """Emissions of its grid, in g/kWh."""
     overhead: Annotated[Number, Field(ge=1)] | None = None
     """Joules of the site for each joule that a host draws."""
+    price_per_kwh: Number | None = None
+    """Price of a kWh, in the currency that the site has."""
 
 
 class Scenario(Model):

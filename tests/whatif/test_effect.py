@@ -60,8 +60,8 @@ def test_a_third_of_the_frames_saves_what_traffic_adds_and_no_idle_power() -> No
     assert ends(camera.change) == pytest.approx([-32, -(10 + 4 + 80 / 3), -(6 + 4 + 50 / 3)])
     assert ends(robot.change) == [0, 0, 0]
     # CO2 of the edge: 1.2 * 100 g/kWh for the 32 W.
-    assert found.grams is not None
-    assert found.grams[0] - found.grams[1] == pytest.approx(32 * 120 / 3.6e6)
+    before, after = found.weighed["co2"]
+    assert before - after == pytest.approx(32 * 120 / 3.6e6)
 
 
 def test_resolution_leaves_requests_and_users_leave_nothing() -> None:
@@ -118,13 +118,42 @@ def test_a_grid_an_overhead_and_a_site_change_grams_alone() -> None:
     adds_up(grid)
     assert grid.saved.value == 0
     camera = rows(grid)["camera"]
-    assert camera.grams == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 60)])
-    assert camera.marginal_grams is not None
-    assert [each.value for each in camera.marginal_grams] == pytest.approx([48 * each / 3.6e6 for each in (120, 60)])
+    assert camera.weighed["co2"] == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 60)])
+    assert [each.value for each in camera.marginal_weighed["co2"]] == pytest.approx(
+        [48 * each / 3.6e6 for each in (120, 60)]
+    )
     overhead = rows(answer(sites={"edge": {"overhead": 1.5}}))["camera"]
-    assert overhead.grams == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 150)])
+    assert overhead.weighed["co2"] == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 150)])
     moved = rows(answer(components={"llm": {"site": "plant"}}))["camera"]
-    assert moved.grams == pytest.approx([(51 * 380 + 185.75 * 120) / 3.6e6, ((51 + 95) * 380 + 90.75 * 120) / 3.6e6])
+    assert moved.weighed["co2"] == pytest.approx(
+        [(51 * 380 + 185.75 * 120) / 3.6e6, ((51 + 95) * 380 + 90.75 * 120) / 3.6e6]
+    )
+
+
+def test_a_price_changes_money_alone() -> None:
+    """The camera's 51 W at the plant cost 0.20 EUR, 185.75 W at the edge 0.30 EUR for each of 1.2 kWh."""
+    found = answer(sites={"edge": {"price_per_kwh": 0.4}})
+    adds_up(found)
+    camera = rows(found)["camera"]
+    assert camera.weighed["EUR"] == pytest.approx([(51 * 0.2 + 185.75 * 1.2 * each) / 1000 for each in (0.3, 0.4)])
+    assert [each.value for each in camera.marginal_weighed["EUR"]] == pytest.approx(
+        [0.048 * 1.2 * 0.3, 0.048 * 1.2 * 0.4]
+    )
+    assert found.weighed["EUR"] == pytest.approx([(120 * 0.2 + 700 * 1.2 * each) / 1000 for each in (0.3, 0.4)])
+    assert camera.weighed["co2"][0] == camera.weighed["co2"][1]
+
+
+def test_currencies_are_never_added() -> None:
+    here = house.present()
+    two = replace(here, prices={("plant", "CHF"): 0.2, ("edge", "EUR"): 0.3})
+    scenario = Scenario.model_validate({"sites": {"edge": {"price_per_kwh": 0.6}}})
+    weighed = rows(effect(house.topology(), two, scenario))["camera"].weighed
+    assert weighed["CHF"] == pytest.approx([51 * 0.2 / 1000] * 2)
+    assert weighed["EUR"] == pytest.approx([185.75 * 1.2 * each / 1000 for each in (0.3, 0.6)])
+    one = replace(here, prices={("edge", "EUR"): 0.3})
+    assert set(effect(house.topology(), one, scenario).weighed) == {"co2"}
+    with pytest.raises(JoulepathError, match=r"sites\.edge: has no price now: give it `price` in the topology"):
+        effect(house.topology(), replace(here, prices={}), scenario)
 
 
 def test_declared_numbers_have_no_interval() -> None:
