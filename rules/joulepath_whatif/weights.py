@@ -16,7 +16,7 @@ WATTS_PER_KILOWATT = 1000
 
 @dataclass(frozen=True)
 class Weight:
-    """What a watt at each site means."""
+    """Weights of a watt by site."""
 
     name: str
     """`co2`, or a currency."""
