@@ -44,7 +44,10 @@ _FACTOR_SCHEMA: dict[str, Any] = {
         {"type": "number", "minimum": 0},
         {
             "type": "object",
-            "properties": {key: {"type": ["number", "string"]} for key in ("from", "to")},
+            "properties": {
+                key: {"type": ["number", "string"], "description": f"Amount {words}, or a resolution such as 1280x720."}
+                for key, words in (("from", "now"), ("to", "then"))
+            },
             "required": ["from", "to"],
             "additionalProperties": False,
         },
