@@ -15,7 +15,7 @@ from joulepath_report.model import UNATTRIBUTED, Column, Table, Value
 from joulepath_report.questions import Questions
 from joulepath_report.traffic import Traffic
 from joulepath_topology import Topology
-from joulepath_topology.policies import POLICIES
+from joulepath_topology.policies import POLICIES, Policy
 
 Energies = dict[str, float | None]
 
@@ -81,8 +81,8 @@ def _sum(values: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(values) else None
 
 
-def _weights(topology: Topology, component: str) -> dict[str, dict[str, float]]:
-    return POLICIES[topology.components[component].policy or topology.policy]
+def _weights(topology: Topology, component: str) -> Policy:
+    return topology.weights(component)
 
 
 def _change(found: Measured, traffic: Traffic, policy: str, application: str, component: str) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from joulepath_topology import Topology
+from joulepath_topology.policies import DIRECTIONS
 
 LABELS = {"trace": ("ioam_namespace", "trace_id"), "flow": ("flow",)}
 """The labels that identify a mark of each way."""
@@ -65,6 +66,7 @@ def words(topology: Topology, features: Collection[str]) -> Mapping[str, str]:
         "$if_counted": UNCOUNTED.replace("$by", "count" if "count" in features else "volume") if several else "",
         "$mark_packets": marks.counter("packets"),
         "$mark_bytes": marks.counter("bytes"),
+        **{f"$mark_{way}_bytes": marks.counter("bytes", f'direction="{way}"') for way in DIRECTIONS},
         "$mark_labels": ", ".join(marks.labels),
         "$marks": marks.constants,
         "$unmarked": ",".join(f'{LABELS[way][-1]}=""' for way in dict.fromkeys(["trace", *marks.ways])),

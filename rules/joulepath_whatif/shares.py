@@ -4,9 +4,9 @@
 from collections.abc import Mapping
 
 from joulepath.errors import JoulepathError
+from joulepath_rules.places import AMOUNTS
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
-from joulepath_topology.policies import POLICIES
 from joulepath_whatif.power import Power
 from joulepath_whatif.present import Key, Present
 from joulepath_whatif.traffic import Traffic
@@ -23,16 +23,18 @@ def shares_then(topology: Topology, present: Present, power: Power, sent: Traffi
     touched = {component for component in topology.components if _touched(present, power, sent, component)}
     plain = [name for name in touched if not topology.components[name].supports]
     for component in plain:
+        _check_policy(topology, component)
         before, after = (
             _divided(topology, parts, rates, component)
             for parts, rates in ((present.parts, sent.now), (power.then, sent.then))
         )
+        _check_all(present, before, component)
         for key, watts in before.items():
             known = present.shares.get(key, 0.0)
             if abs(watts - known) > MOST_OFF * max(abs(known), 1.0):
                 raise JoulepathError(
                     f"components.{component}: {key[0]} has {known:.4g} W there, where its traffic would make it "
-                    f"{watts:.4g} W: ask again in a minute; this command divides by packets and bytes alone"
+                    f"{watts:.4g} W: ask again in a minute, or take the mean of more time with --over"
                 )
         for key, watts in after.items():
             shares[key] = max(present.shares.get(key, 0.0) + watts - before.get(key, 0.0), 0.0)
@@ -46,6 +48,26 @@ def shares_then(topology: Topology, present: Present, power: Power, sent: Traffi
     return shares
 
 
+def _check_policy(topology: Topology, component: str) -> None:
+    """Refuses a policy of which this command does not know the amounts of the scenario."""
+    strange = {amount for part in topology.weights(component).values() for amount, weight in part.items() if weight}
+    if strange := strange - {*AMOUNTS, UNATTRIBUTED}:
+        raise JoulepathError(
+            f"components.{component}: its policy divides by {' and '.join(sorted(strange))}: this command knows shares "
+            "by packets and bytes alone"
+        )
+
+
+def _check_all(present: Present, before: Mapping[Key, float], component: str) -> None:
+    """Refuses a component at which an application has a share, and no known traffic."""
+    for (name, at, host), watts in present.shares.items():
+        if at == component and watts and name != UNATTRIBUTED and (name, at, host) not in before:
+            raise JoulepathError(
+                f"components.{component}: the traffic of {name} there is not known: the rules record it where the "
+                "topology states `marginal` for all components of an application"
+            )
+
+
 def _touched(present: Present, power: Power, sent: Traffic, component: str) -> bool:
     if any(sent.changed(component, name) for name in sent.senders(component)):
         return True
@@ -56,8 +78,7 @@ def _divided(
     topology: Topology, parts: Mapping[Key, float], rates: Mapping[Key, float], component: str
 ) -> dict[Key, float]:
     """The policy's division of a component among the applications that send there."""
-    policy = topology.components[component].policy or topology.policy
-    weights = POLICIES[policy]
+    weights = topology.weights(component)
     found: dict[Key, float] = {}
     for (name, host, part), watts in parts.items():
         if name != component:

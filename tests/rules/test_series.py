@@ -21,8 +21,10 @@ from joulepath_topology.cores.catalogue import CORES
 from joulepath_topology.labels import RESERVED
 from tests.conftest import ROOT
 from tests.rules import factory
+from tests.rules import test_policies as policies
 from tests.rules.labels import Labels, infer
 from tests.rules.promtool import topology
+from tests.topology.examined import sound
 
 pytestmark = pytest.mark.unit
 
@@ -39,6 +41,7 @@ PLANTS: dict[str, Topology] = {
     "everything": read(HERE / "topologies" / "everything.yaml"),
     "factory": topology(factory.TOPOLOGY),
     "packets of a core": topology(PACKETS),
+    "capacity": sound(policies.data("capacity", **policies.CAPACITY)),
     **{path.stem: read(path) for path in sorted((ROOT / "examples").glob("*.yaml"))},
 }
 EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modules() for metric in metrics}

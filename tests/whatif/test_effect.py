@@ -156,6 +156,17 @@ def test_currencies_are_never_added() -> None:
         effect(house.topology(), replace(here, prices={}), scenario)
 
 
+def test_a_live_overhead_is_that_of_the_server() -> None:
+    """1.2 now; while it is not known, nothing can be said of a change."""
+    live = house.topology(house.TEXT.replace("overhead: 1.2", "overhead: {query: pue}"))
+    scenario = Scenario.model_validate({"sites": {"edge": {"overhead": 1.5}}})
+    known = rows(effect(live, house.present(), scenario))["camera"]
+    assert known.weighed["co2"] == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 150)])
+    unknown = replace(house.present(), overhead={("plant",): 1.0})
+    with pytest.raises(JoulepathError, match=r"sites\.edge: its overhead is not known now: see `joulepath doctor`"):
+        effect(live, unknown, scenario)
+
+
 def test_declared_numbers_have_no_interval() -> None:
     text = house.TEXT.replace(
         "{per: bytes, joules: 2.0e-5, low: 1.5e-5, high: 2.5e-5, method: calibrated}", "{per: bytes, joules: 2.0e-5}"
@@ -202,6 +213,19 @@ def test_a_number_that_is_not_known_is_said_in_one_line(sections: dict[str, Any]
     with pytest.raises(JoulepathError, match=words) as caught:
         effect(topology, house.present(), scenario)
     assert len(caught.value.messages) == 1
+
+
+def test_a_policy_by_other_amounts_is_refused() -> None:
+    topology = house.topology(house.TEXT.replace("requests: vllm\n", "requests: vllm\n    policy: equal\n", 1))
+    with pytest.raises(JoulepathError, match=r"components\.llm: its policy divides by equal: this command knows"):
+        effect(topology, house.present(), Scenario.model_validate({"applications": {"camera": {"users": 0.5}}}))
+
+
+def test_shares_without_known_traffic_are_refused() -> None:
+    """As where no application has `marginal` at all of its components: a sleeping host has other shares then."""
+    idle = Scenario.model_validate({"hosts": {"gpu-1": {"static_watts": 50}}})
+    with pytest.raises(JoulepathError, match=r"components\.llm: the traffic of camera there is not known: the rules"):
+        effect(house.topology(), replace(house.present(), traffic={}), idle)
 
 
 def test_figures_that_are_missing_or_disagree_are_said() -> None:

@@ -9,7 +9,7 @@ from joulepath_topology.components import Traffic
 from joulepath_topology.cores.keys import InCore
 from joulepath_topology.cores.schema import Core
 from joulepath_topology.model import Topology
-from joulepath_topology.policies import POLICIES, amounts_needed
+from joulepath_topology.policies import POLICIES, amounts_needed, title
 from joulepath_topology.problem import Problem
 
 ANCHOR = "if one place counts for both, write `anchor: {}`; if not, give each its `instances`"
@@ -21,8 +21,12 @@ def policy(topology: Topology, name: str, traffic: Traffic) -> Iterator[Problem]
     core, component = traffic.of_core, topology.components[name]
     if core is None:
         return
-    chosen = component.policy or topology.policy
-    lacking = [by for by in sorted(amounts_needed(chosen)) if not _counts(core, by, beside=traffic.ioam is not None)]
+    chosen = title(component.policy or topology.policy)
+    lacking = [
+        by
+        for by in sorted(amounts_needed(topology.weights(name)))
+        if not _counts(core, by, beside=traffic.ioam is not None)
+    ]
     if not lacking:
         return
     why = "for an application" if core.divides and traffic.ioam is None else "for the whole"
@@ -35,7 +39,7 @@ def policy(topology: Topology, name: str, traffic: Traffic) -> Iterator[Problem]
 
 
 def _fits(core: Core, chosen: str, *, beside: bool) -> bool:
-    return all(_counts(core, by, beside=beside) for by in amounts_needed(chosen))
+    return all(_counts(core, by, beside=beside) for by in amounts_needed(POLICIES[chosen]))
 
 
 def _counts(core: Core, by: str, *, beside: bool) -> bool:
