@@ -10,6 +10,7 @@ from joulepath_report.amounts import per_unit
 from joulepath_report.budgets import budgets
 from joulepath_report.changes import changes
 from joulepath_report.energy import energy
+from joulepath_report.marginal import marginal
 from joulepath_report.measured import measure, places_of
 from joulepath_report.method import method
 from joulepath_report.model import Report
@@ -32,6 +33,7 @@ def build(prometheus: Prometheus, topology: Topology, begin: float, end: float, 
     tables = [
         *applications.tables(found),
         *per_unit(questions, found),
+        *marginal(questions, found),
         *places.tables(found),
         *supplies(questions, found),
         *sci(questions, found),
