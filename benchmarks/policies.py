@@ -28,7 +28,7 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     "reservation": {"capacity": 1e9},
     "capacity": {"capacity": 1e9},
 }
-"""What a policy needs of each component."""
+"""The data that a policy needs of each component."""
 OWN = {"static": {"count": 0.5, "equal": 0.5}, "dynamic": {"uplink": 0.25, "downlink": 0.75}}
 
 
