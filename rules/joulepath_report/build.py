@@ -17,7 +17,9 @@ from joulepath_report.notes import notes
 from joulepath_report.period import slots
 from joulepath_report.policies import policies
 from joulepath_report.questions import Questions
+from joulepath_report.sci import sci
 from joulepath_report.steps import steps
+from joulepath_report.supplies import supplies
 from joulepath_report.twice import twice
 from joulepath_topology import Topology
 
@@ -42,6 +44,8 @@ def build(
         *applications.tables(found),
         *per_unit(questions, found),
         *places.tables(found),
+        *supplies(questions, found),
+        *sci(questions, found),
         *budgets(questions),
         *policies(questions, found, every=compare),
         *changes(found.energy, earlier),

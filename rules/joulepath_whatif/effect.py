@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from joulepath.errors import JoulepathError
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
+from joulepath_topology.hosts import Overhead
 from joulepath_whatif.present import Key, Present
 from joulepath_whatif.scenario import Scenario
 from joulepath_whatif.span import NOTHING, Span, total
@@ -217,12 +218,15 @@ def _factors(topology: Topology, present: Present, scenario: Scenario) -> Factor
     now = {site: present.grams.get((site,)) for site in topology.sites}
     then = dict(now)
     for site, change in scenario.sites.items():
-        old = topology.sites[site].overhead
+        stated = topology.sites[site].overhead
+        old = present.overheads.get((site,)) if isinstance(stated, Overhead) else stated
         overhead = old if change.overhead is None else change.overhead
-        if change.grams_per_kwh is not None:
+        if overhead is None or old is None:
+            then[site] = None
+        elif change.grams_per_kwh is not None:
             then[site] = overhead * change.grams_per_kwh / JOULES_PER_KWH
-        elif then[site] is not None:
-            then[site] = (then[site] or 0.0) * overhead / old
+        elif (grams := now[site]) is not None:
+            then[site] = grams * overhead / old
     known = [{site: grams for site, grams in each.items() if grams is not None} for each in (now, then)]
     return (known[0], known[1]) if all(len(each) == len(topology.sites) for each in known) else None
 

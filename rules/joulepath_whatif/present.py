@@ -2,7 +2,7 @@
 """The figures of now, as the rules recorded them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from joulepath.errors import JoulepathError
 from joulepath_prometheus.client import Prometheus
@@ -33,6 +33,8 @@ class Present:
     """All of it by component, amount."""
     grams: Rows
     """Grams of CO2 for a joule, with the overhead, by site: of the grid."""
+    overheads: Rows = field(default_factory=dict)
+    """Joules of a site for a joule of its hosts, by site."""
 
 
 def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> Present:
@@ -62,4 +64,5 @@ def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> 
             for (component, by), rate in seen.items()
         },
         grams=rows("site:co2_grams_per_joule", "site", basis="location"),
+        overheads=rows("site:overhead:ratio", "site"),
     )

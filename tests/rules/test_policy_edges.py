@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies beyond packets and bytes with anchors, queries, models, several hosts and leaves."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,7 @@ def asked() -> Case:
 
 
 def spread() -> Case:
-    """A component on two hosts: a and all others have half of the static part of each, 30 W; a has 1/4 of 40 W, 10 W."""
+    """A component on two hosts: a and all others halve the static part of each, 30 W; a has a quarter of 40 W."""
     share = [{"query": 'rate(other_seconds{node="$host"}[$window])'}]
     active = {"active": {"query": "vector(1)"}, "capacity": 1}
     topology = sound(
@@ -190,9 +191,7 @@ def test_policies_hold_wherever_traffic_is_counted(promtool: Path, tmp_path: Pat
     """All parts of a component add up in each."""
     cases = [anchored(), queried(), asked(), spread(), late()]
     apart = "abs(sum by (component) (component:conservation_error_watts)) > 1e-9"
-    for case in cases:
-        case.expect[4, apart] = {}
-    run(promtool, tmp_path, cases)
+    run(promtool, tmp_path, [replace(case, expect={**case.expect, (4, apart): {}}) for case in cases])
 
 
 def test_a_leaf_records_nothing_of_policies() -> None:

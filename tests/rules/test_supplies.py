@@ -120,7 +120,7 @@ def live_overhead() -> Case:
         {
             **BYTES,
             'pue{site="hall"}': "1.5x23 0.9x23 stale _x22 1.2x60",
-            'pue{site="hall",row="2"}': "_x72 1.2x23 stale",
+            'pue{site="hall",row="2"}': "_x72 1.3x23 stale",
         },
         {
             (5, "site:overhead:ratio"): {'site="hall"': 1.5},

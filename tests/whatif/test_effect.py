@@ -127,6 +127,15 @@ def test_a_grid_an_overhead_and_a_site_change_grams_alone() -> None:
     assert moved.grams == pytest.approx([(51 * 380 + 185.75 * 120) / 3.6e6, ((51 + 95) * 380 + 90.75 * 120) / 3.6e6])
 
 
+def test_a_live_overhead_is_that_of_the_server() -> None:
+    """1.2 now; while it is not known, nothing is said of the grams after a change."""
+    live = house.topology(house.TEXT.replace("overhead: 1.2", "overhead: {query: pue}"))
+    scenario = Scenario.model_validate({"sites": {"edge": {"overhead": 1.5}}})
+    known = rows(effect(live, replace(house.present(), overheads={("edge",): 1.2}), scenario))["camera"]
+    assert known.grams == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 150)])
+    assert rows(effect(live, house.present(), scenario))["camera"].grams is None
+
+
 def test_declared_numbers_have_no_interval() -> None:
     text = house.TEXT.replace(
         "{per: bytes, joules: 2.0e-5, low: 1.5e-5, high: 2.5e-5, method: calibrated}", "{per: bytes, joules: 2.0e-5}"

@@ -21,8 +21,8 @@ def sites(topology: Topology) -> Iterator[Rule]:
 
 
 def _overhead(expr: str) -> str:
-    """One number of at least 1: a site cannot take less than its hosts, and two rows are not one factor."""
-    one = f"(sum({expr}) >= 1 < Inf and on () count({expr}) == 1"
+    """One number of at least 1: a site cannot take less than its hosts. Several rows are believed while they agree."""
+    one = f"(max({expr}) == min({expr}) >= 1 < Inf"
     if promql.is_constant(expr):
         return f"{one})"
     return f"{one} and on () ({steady(expr)}))" if promql.has_range(expr) else mean(f"{one})")

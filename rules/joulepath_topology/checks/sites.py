@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
-from joulepath_topology.hosts import Site
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Place, Problem
-from joulepath_topology.supplies import Factor, Supply
+from joulepath_topology.queries import factors
+from joulepath_topology.supplies import Supply
 
 TOLERANCE = 1e-9
 
@@ -21,14 +21,6 @@ def check(topology: Topology) -> Iterator[Problem]:
     for name, site in topology.sites.items():
         if site.supply:
             yield from _supplies(("sites", name, "supply"), site.supply)
-
-
-def factors(name: str, site: Site) -> Iterator[tuple[Place, Factor]]:
-    """The entries of a site that can have a factor, each with its place."""
-    if site.supply:
-        yield from ((("sites", name, "supply", number), supply) for number, supply in enumerate(site.supply))
-    else:
-        yield ("sites", name), site
 
 
 def _markets(topology: Topology) -> Iterator[Problem]:
