@@ -164,14 +164,10 @@ def measure(questions: Questions) -> Measured:
         Shares(questions.over("count", info, ("host", "tier"))),
         Shares(questions.over("sum", "component:power_watts", ("component", "host", "part"))),
         Shares(questions.over("sum", "application:power_part_watts", ("application", "segment", "part"))),
-<<<<<<< HEAD
         Carbon(
             questions.over("avg", "site:co2_grams_per_joule", ("site", "basis")),
             questions.hourly(settled.FACTOR, ("site", "basis")),
         ),
-=======
-        Carbon(questions.over("avg", "site:co2_grams_per_joule", ("site", "basis"))),
->>>>>>> money
         overheads,
         Costs(overheads, questions.over("avg", "site:price_per_kilowatt_hour", ("site", "currency"))),
     )
