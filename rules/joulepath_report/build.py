@@ -25,8 +25,19 @@ from joulepath_report.twice import twice
 from joulepath_topology import Topology
 
 
-def build(prometheus: Prometheus, topology: Topology, begin: float, end: float, remarks: Sequence[str] = ()) -> Report:
-    """The report from `begin` to `end`, Unix seconds, with `remarks` after its own notes. Raises PrometheusError."""
+def build(
+    prometheus: Prometheus,
+    topology: Topology,
+    begin: float,
+    end: float,
+    remarks: Sequence[str] = (),
+    *,
+    compare: bool = False,
+) -> Report:
+    """The report from `begin` to `end`, Unix seconds, with `remarks` after its own notes. Raises PrometheusError.
+
+    With `compare`, energy under all policies; else under those that follow packets and bytes.
+    """
     questions = Questions(prometheus, topology, slots(begin, end))
     found = measure(questions)
     earlier = energy(Questions(prometheus, topology, slots(2 * begin - end, begin)), places_of(topology))
@@ -38,7 +49,7 @@ def build(prometheus: Prometheus, topology: Topology, begin: float, end: float, 
         *supplies(questions, found),
         *sci(questions, found),
         *budgets(questions),
-        *policies(questions, found),
+        *policies(questions, found, every=compare),
         *changes(found.energy, earlier),
     ]
     return Report(
