@@ -75,7 +75,7 @@ class Measured:
         return self._whole(name, self.overheads.joules)
 
     def _whole(self, name: Callable[[Cell], Key], amount: Callable[[Cell], float | None]) -> dict[Key, float | None]:
-        """Sums that are None where one of their parts is."""
+        """Sums; None where one of their parts is not known."""
         found: dict[Key, float | None] = {}
         for cell in self.energy.cells:
             key, part = name(cell), amount(cell)

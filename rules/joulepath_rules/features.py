@@ -122,7 +122,7 @@ def _of_path(labels: Mapping[str, str]) -> Iterable[str]:
 
 
 def _of_traffic(topology: Topology, name: str) -> Iterable[str]:
-    """The features of a component whose traffic is counted."""
+    """The features of a component with counted traffic."""
     yield from units(topology, name)
     traffic = topology.components[name].traffic
     if traffic and traffic.by_application:

@@ -301,7 +301,7 @@ STEPS = _series(
     ("component:whole:rate", "component by", "1/s", "the same, but not less than `component:traced:rate`"),
     (
         "application_component:policy:amount", "application component host site segment by", "",
-        "an amount of an application at a component whose power follows more than packets and bytes",
+        "an amount of an application at a component, where power follows more than packets and bytes",
     ),
     ("component:policy:limit", "component by", "1/s", "where a step begins, and the capacity, as rates are counted"),
     ("component:policy:whole", "component by", "", "all of an amount that is not packets or bytes"),

@@ -36,7 +36,7 @@ class Factor(Entry):
     grams_per_kwh: NotNegative | None = None
     """Constant emissions of the supply, in g/kWh; or a live factor by `grid_zone` and `source`."""
     grid_zone: Text | None = None
-    """Zone of the live factor: label of `grid_carbon_intensity_average_grams_per_kilowatt_hour`, or `..._marginal_...`."""
+    """Zone of the live factor: label of `grid_carbon_intensity_{average,marginal}_grams_per_kilowatt_hour`."""
     source: Text | None = None
     """Source of the live factor: label of the same series."""
     boundary: Literal["lifecycle", "direct"] = "lifecycle"
