@@ -84,7 +84,7 @@ def _facts(core: Core) -> Iterator[tuple[str, str]]:
 def policies(core: Core) -> list[str]:
     """The policies that it has the amounts for."""
     counted = {by for by, amount in core.amounts.items() if amount.parts or not core.divides}
-    return [policy for policy in POLICIES if amounts_needed(policy) <= counted]
+    return [policy for policy in POLICIES if amounts_needed(POLICIES[policy]) <= counted]
 
 
 def _bytes(core: Core) -> bool:

@@ -119,12 +119,19 @@ def load(path: Path, model: type[M], text: str | None = None, *, empty: bool = F
 def problems(error: ValidationError, model: type[Any]) -> Iterable[str]:
     """Each mistake as `key.path: message`, in the order of the file, without values (they may be secrets)."""
     lines: dict[str, None] = {}  # where several types would do, pydantic names the mistake once for each
-    for item in error.errors(include_url=False, include_input=False):
+    errors = error.errors(include_url=False, include_input=False)
+    for item in errors:
+        if item["type"] == "too_short" and any(_is_below(other["loc"], item["loc"]) for other in errors):
+            continue  # of the entries of a list, pydantic counts those without a mistake
         place = tuple(part for part in item["loc"] if not _ADDED.fullmatch(str(part)))
         text = unknown_key(place, _schema(model)) if item["type"] in _UNKNOWN else message(item)
         where = ".".join(_CONTROL.sub("?", str(part)) for part in place)
         lines[f"{where}: {text}" if where else text] = None
     return lines
+
+
+def _is_below(place: tuple[int | str, ...], above: tuple[int | str, ...]) -> bool:
+    return len(place) > len(above) and place[: len(above)] == above
 
 
 def _schema(model: type[Any]) -> dict[str, Any]:

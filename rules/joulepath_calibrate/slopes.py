@@ -28,7 +28,7 @@ SURE = 0.999
 
 @dataclass(frozen=True)
 class Slopes:
-    """What power follows in a run."""
+    """The slopes of a run."""
 
     joules: Mapping[str, Estimate]
     """J for one more unit, by rate."""

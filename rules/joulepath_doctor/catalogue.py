@@ -47,6 +47,10 @@ KINDS = _kinds(
     ("source/no-amount", "error", "a query gives no row, or not a number", True),
     ("source/still", "warning", "a meter or a machine counts nothing, although it is measured", False),
     ("component/away", "note", "a component that may move runs nowhere", False),
+    # Sites.
+    ("site/overhead-refused", "error", "a query for an overhead gives a number below 1, or several that differ", True),
+    ("site/supplies-exceed", "note", "the meters of a site's supplies show more than it takes", False),
+    ("site/factor-absent", "error", "a site has no carbon factor, although its sources are there", True),
     # Traffic and models.
     ("traffic/node-absent", "error", "no exporter counts an IOAM node", True),
     ("traffic/trace-absent", "error", "a node does not count a trace that passes it", True),
@@ -60,6 +64,13 @@ KINDS = _kinds(
     ("traffic/cpu-does-not-follow", "note", "traffic varies, and the work of a component does not", False),
     ("model/unlabelled", "error", "rows do not say which application they are of", True),
     ("model/application-absent", "error", "no row is of an application that uses the component", True),
+    # Usage reports of PFCP.
+    ("pfcp/silent", "error", "no message of N4 comes to `joulepath pfcp`", True),
+    ("pfcp/unread", "warning", "more than 1 % of the messages of N4 cannot be read", False),
+    ("pfcp/lost", "warning", "more than 1 % of the messages or usage reports are lost", False),
+    ("pfcp/unknown", "warning", "more than 10 % of the reported bytes are of unknown sessions", False),
+    ("pfcp/lumps", "warning", "a window holds less than two usage reports", False),
+    ("pfcp/left-out", "error", "flows are not in the file for `joulepath ioam`", False),
     # Cores.
     ("core/silent", "error", "a core counts nothing, while its host carries traffic", False),
     ("core/still", "note", "a core counts nothing", False),
@@ -77,6 +88,7 @@ KINDS = _kinds(
     ("sum/bmc-plug", "warning", "two meters of one host disagree", False),
     ("sum/register-integral", "warning", "a meter's register disagrees with its power", False),
     ("sum/work-host", "warning", "components do more work than their host", False),
+    ("sum/supplies", "error", "the supplies of a site do not add up to its power", False),
     ("sum/conservation", "error", "applications do not add up to a host or a component", False),
     # Gaps that no other finding explains.
     ("host/missing", "error", "a host has no power, although its sources are there", True),

@@ -11,16 +11,17 @@ from joulepath_rules.adapters import cores
 from joulepath_rules.adapters.guards import Amount
 from joulepath_rules.adapters.traffic import counted
 from joulepath_rules.adapters.work import share_work, whole_work
+from joulepath_rules.factors import metric
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology, promql
 from joulepath_topology.components import Traffic
 from joulepath_topology.cores.schema import Core
+from joulepath_topology.hosts import Overhead
 from joulepath_topology.placements import Placement, gpu_of
 from joulepath_topology.problem import Place
-from joulepath_topology.queries import gpu_meters, sources
+from joulepath_topology.queries import factors, gpu_meters, sources
 from joulepath_topology.shares import Share
-
-INTENSITY = "grid_carbon_intensity_average_grams_per_kilowatt_hour"
+from joulepath_topology.supplies import Supply
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,17 @@ def _power(topology: Topology) -> Iterator[Read]:
 
 
 def _factors(topology: Topology) -> Iterator[Read]:
+    """Live factors, meters of supplies and overheads. A forecast is not a factor."""
     for name, site in topology.sites.items():
-        if site.grid_zone and site.source:
-            labels = selector(grid_zone=site.grid_zone, source=site.source, boundary=site.boundary)
-            yield Read(("sites", name, "grid_zone"), f"{INTENSITY}{labels}")
+        for place, entry in factors(name, site):
+            if entry.grid_zone and entry.source:
+                labels = selector(grid_zone=entry.grid_zone, source=entry.source, boundary=entry.boundary)
+                settled = labels.replace("}", ',state!="forecast"}')
+                yield Read((*place, "grid_zone"), f"{metric(site.factor)}{settled}")
+            if isinstance(entry, Supply) and entry.query is not None:
+                yield Read((*place, entry.kind), entry.query)
+        if isinstance(site.overhead, Overhead):
+            yield Read(("sites", name, "overhead"), site.overhead.query)
 
 
 def _prices(topology: Topology) -> Iterator[Read]:

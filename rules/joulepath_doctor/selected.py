@@ -20,7 +20,7 @@ LONGEST = 60
 """Characters of each of them."""
 NAMING = frozenset({"instance", "node_name", "Hostname", "model_name", "node_id", "node"})
 """Labels that name a device, a machine or a model."""
-OWN = re.compile("(pdu|bmc|rapl|modelled|gpu|ioam|workload)_")
+OWN = re.compile("(pdu|bmc|rapl|modelled|gpu|ioam|workload|pfcp)_")
 """Metrics that topologies name by a key of their own."""
 STEPS = 100
 """Into which the time is divided to find a series' last sample."""

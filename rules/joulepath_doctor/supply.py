@@ -19,7 +19,7 @@ from joulepath_topology.problem import Place
 from joulepath_topology.promql import quote
 
 PORTS: Mapping[int, str] = {
-    10471: "pdu", 10472: "bmc", 10473: "rapl", 10474: "ioam", 10475: "workload", 10479: "gpu",
+    10471: "pdu", 10472: "bmc", 10473: "rapl", 10474: "ioam", 10475: "workload", 10479: "gpu", 10480: "pfcp",
     28282: "kepler", 9102: "kepler", 9400: "dcgm", 8000: "vllm", 9100: "node",
 }  # fmt: skip
 """Ports on which exporters listen by default, and the first word of their metrics."""

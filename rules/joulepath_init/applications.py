@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from joulepath_init import cores
 from joulepath_init.asking import Questions
 from joulepath_init.document import DECIDE, GUESS, Entry
 from joulepath_init.found import Found
@@ -48,9 +49,12 @@ def applications(
         counter = next(of_roles(path, COUNTERS))
         counter.more["traffic"] = {"ioam": 1}
         counter.remarks.append(f"{GUESS} node id 1 counts here; ioam.yaml has it, too")
+    # An application with a trace must not pass a core, which knows no traces: one way of counting for a draft.
+    by_ioam = any("traffic" in part.more for part in path)
+    core = cores.counted(made, found.cores, () if by_ioam else path)
     counters = [part for part in of_roles(path, COUNTERS) if "traffic" in part.more]
     if counters:
-        if named:
+        if named and by_ioam:
             traces = Traces(counters[0].more["traffic"]["ioam"], counters[0].name)
         for part in path:
             if part is not counters[0] and "traffic" not in part.more:
@@ -59,9 +63,11 @@ def applications(
     _supports(made, path)
     names = [part.name for part in path] if counters else []
     entries = _entries(made, named, names, traces, make_id)
-    if names:
+    if names and by_ioam:
         _traced(entries, found, names, questions)
         _flowing(entries, found, names, questions)
+    if core is not None:
+        cores.entries(made, entries, core, names, questions)
     for part in made.parts:
         part.more.pop("applications", None)
     return list(entries.values()), traces if traces is not None and traces.ids else None

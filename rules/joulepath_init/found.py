@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The findings on devices and in Prometheus, before anything is concluded from it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +106,17 @@ class Model:
     """Values of the label `application`."""
 
 
+@dataclass(frozen=True)
+class CoreThere:
+    """A core that counts traffic."""
+
+    core: str
+    """Key of CORES."""
+    instance: str
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By key of an application, such as `dnn`, the values that there are."""
+
+
 @dataclass
 class Found:
     """All of it."""
@@ -127,6 +139,7 @@ class Found:
     """Namespace and trace id."""
     flows: list[str] = field(default_factory=list)
     """Flows that ioam exporters count."""
+    cores: list[CoreThere] = field(default_factory=list)
 
     @property
     def any_power(self) -> bool:
@@ -139,7 +152,7 @@ class Found:
         self.readings += [one for one in other.readings if (one.kind, one.instance, one.part) not in known]
         wholes = {one.instance for one in self.wholes} | {one.instance for one in self.readings}
         self.wholes += [one for one in other.wholes if one.instance not in wholes]
-        for name in ("nodes", "pods", "workloads", "gpus", "models", "ioam_nodes", "traces", "flows"):
+        for name in ("nodes", "pods", "workloads", "gpus", "models", "ioam_nodes", "traces", "flows", "cores"):
             own: list[Any] = getattr(self, name)
             own += [one for one in getattr(other, name) if one not in own]
         self.requesting |= other.requesting

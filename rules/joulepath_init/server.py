@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks a Prometheus which meters, hosts, pods, models, IOAM nodes, traces and flows it has now."""
+"""Asks a Prometheus which meters, hosts, pods, models, IOAM nodes, traces, flows and cores it has now."""
 
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from joulepath_init import cores
 from joulepath_init.found import WHOLE_LEVELS, Found, Gpu, Model, Node, Pod, Reading, Whole, counter
 from joulepath_init.naming import natural
 from joulepath_prometheus.client import Prometheus
@@ -50,6 +51,7 @@ class _Look:
                 for namespace, trace in _pairs(self._series("ioam_trace_packets_total"), "ioam_namespace", "trace_id")
                 if namespace.isdecimal() and trace != "other"
             ],
+            cores=list(cores.look(self._series)),
             flows=[flow for flow, _ in _pairs(self._series("ioam_flow_packets_total"), "flow", "")],
         )
 

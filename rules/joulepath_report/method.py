@@ -5,14 +5,12 @@ from collections.abc import Iterator, Sequence, Sized
 
 from joulepath_topology import Topology
 from joulepath_topology.hosts import Overhead, Site
-from joulepath_topology.policies import POLICIES
+from joulepath_topology.policies import AMOUNTS, Policy, Weights, resolved, title
 from joulepath_topology.supplies import Factor
 from joulepath_topology.ways import WAYS, ways
 
 MOST_NAMES = 8
 """More than these are counted and not named."""
-
-AMOUNT = {"count": "packets (of a model: requests)", "volume": "bytes (of a model: tokens)"}
 
 
 def method(topology: Topology) -> Iterator[str]:
@@ -97,13 +95,25 @@ def _shares(topology: Topology) -> str:
 
 
 def _policy(topology: Topology) -> str:
-    words = []
-    for part, weights in POLICIES[topology.policy].items():
-        follows = " and ".join(f"{AMOUNT[by]}" for by, weight in weights.items() if weight)
-        words.append(f"{part} energy follows {follows}")
-    own = sorted({entry.policy for entry in topology.components.values() if entry.policy})
-    others = f" Single components have another policy: {', '.join(own)}." if own else ""
-    return f"The policy is {topology.policy}: {'; '.join(words)}.{others}"
+    own: set[str] = set()
+    for name, entry in topology.components.items():
+        if entry.policy is not None:
+            words = "" if isinstance(entry.policy, str) else f": {_follows(topology.weights(name))}"
+            own.add(title(entry.policy) + words)
+    others = ", ".join(sorted(own))
+    text = f"The policy is {title(topology.policy)}: {_follows(resolved(topology.policy))}."
+    return f"{text} Single components have another policy: {others}." if own else text
+
+
+def _follows(policy: Policy) -> str:
+    return "; ".join(f"{part} energy follows {_by(weights)}" for part, weights in policy.items())
+
+
+def _by(weights: Weights) -> str:
+    """The amounts, each with its part where there are several."""
+    return " and ".join(
+        AMOUNTS[by] if weight == 1 else f"{AMOUNTS[by]} for {weight:.3g} of it" for by, weight in weights.items()
+    )
 
 
 def _counted(topology: Topology) -> str:

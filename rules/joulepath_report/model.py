@@ -15,7 +15,7 @@ TOTAL = "total"
 
 Value = str | float | None
 Unit = str
-"""J, kWh, W, g, s, `ratio`, `J/unit`, `count`, or a currency by its three letters, such as EUR."""
+"""J, kWh, W, g, s, `ratio`, `J/unit`, `g/unit`, `count`, or a currency by its three letters, such as EUR."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ def notes(found: Measured) -> Iterator[str]:
     yield from _short(found)
     yield from _guesses(found)
     yield from _factors(found)
+    if part := found.carbon.settled(len(found.energy.slots)):
+        yield f"{percent(part)} % of the carbon factors are settled; sources may still correct the others."
     yield from _prices(found)
 
 

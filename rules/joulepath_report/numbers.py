@@ -8,8 +8,11 @@ from joulepath_report.model import Column, Value
 UNKNOWN = "-"
 """Stands for a value that is not known."""
 
-UNITS = {"ratio": "%", "J/unit": "", "count": ""}
-"""Units that stand in a heading as something else. Joules for one of something have theirs with each number."""
+UNITS = {"ratio": "%", "J/unit": "", "g/unit": "", "count": ""}
+"""Units that stand in a heading as something else. Those for one of something have theirs with each number."""
+
+FOR_ONE = ("J/unit", "g/unit")
+"""Units of amounts for one of something: the unit of the amount is their first letter."""
 
 MICRO = "\N{MICRO SIGN}"
 _PREFIXES = {-12: "p", -9: "n", -6: MICRO, -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
@@ -23,7 +26,7 @@ def shown(value: Value, column: Column) -> str:
         return value
     if column.unit == "ratio":
         return percent(value)
-    return for_one(value) if column.unit == "J/unit" else four_digits(value)
+    return for_one(value, column.unit[0]) if column.unit in FOR_ONE else four_digits(value)
 
 
 def four_digits(value: float) -> str:
@@ -31,11 +34,11 @@ def four_digits(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 999.95 or value == 0 else f"{value:#.4g}"
 
 
-def for_one(joules: float) -> str:
-    """Joules for one of something, in the unit that suits them: a bit takes microjoules, a request kilojoules."""
-    power = math.floor(math.log10(abs(float(f"{joules:.3e}")))) if joules else 0
+def for_one(amount: float, unit: str = "J") -> str:
+    """Joules or grams for one of something, in the unit that suits them: a bit takes microjoules."""
+    power = math.floor(math.log10(abs(float(f"{amount:.3e}")))) if amount else 0
     third = min(max(power // 3 * 3, min(_PREFIXES)), max(_PREFIXES))
-    return f"{joules / 10.0**third:.4g} {_PREFIXES[third]}J"
+    return f"{amount / 10.0**third:.4g} {_PREFIXES[third]}{unit}"
 
 
 def heading(column: Column) -> str:

@@ -131,8 +131,8 @@ def _hosts(found: Measured) -> Table:
 
 def _sites(found: Measured) -> Table:
     grams = {basis: found.grams(lambda cell: cell.row.site, basis) for basis in found.carbon.bases}
-    costs = found.costs(lambda cell: cell.row.site)
     known, facility = found.sums(lambda cell: cell.row.site), found.facility(lambda cell: cell.row.site)
+    costs = found.costs(lambda cell: cell.row.site)
     rows: list[list[Value]] = []
     sites = found.topology.sites
     for name in [*sites, *sorted(known.keys() - sites.keys())]:

@@ -17,7 +17,7 @@ from joulepath_topology import Topology
 from joulepath_topology.budgets import SEVERITY
 from joulepath_topology.burning import alarms
 from joulepath_topology.durations import duration
-from joulepath_topology.promql import quote
+from joulepath_topology.promql import literal, quote
 
 PAGE = "docs/reference/alerts.md"
 """Has a paragraph for each alert, under a heading that is the alert's name."""
@@ -30,10 +30,13 @@ def alerts(topology: Topology, group: str, recorded: Collection[str], generation
     """
     name = f"topology={quote(topology.name)}"
     constant = f"{name},generation={quote(generation)}"
-    nodes = "|".join(str(node) for node in _nodes(topology))
+    instances = {
+        'node_id=~"example"': "|".join(str(node) for node in _nodes(topology)),
+        'instance=~"example"': _reporting(topology),
+    }
     replacements = {
         'topology="example"': name,
-        'node_id=~"example"': f"node_id=~{quote(nodes)}",
+        **{key: key.replace('"example"', quote(names)) for key, names in instances.items()},
         "* 15 <": f"* {topology.interval:g} <",
     }
 
@@ -42,8 +45,8 @@ def alerts(topology: Topology, group: str, recorded: Collection[str], generation
         return re.sub("|".join(map(re.escape, replacements)), lambda found: replacements[found[0]], text)
 
     for rule in (copy for shape in shipped(group) for copy in _copies(shape, topology)):
-        needs_nodes = 'node_id=~"example"' in rule["expr"]
-        if can_fire(promql.parse(rule["expr"]), recorded) and (nodes or not needs_nodes):
+        named = all(names for key, names in instances.items() if key in rule["expr"])
+        if can_fire(promql.parse(rule["expr"]), recorded) and named:
             annotations = {key: own(text) for key, text in rule["annotations"].items()}
             annotations["runbook"] = f"{PAGE}#{rule['alert'].lower()}"
             yield Alert(rule["alert"], own(rule["expr"]), rule["for"], _labels(rule, topology), annotations)
@@ -65,7 +68,7 @@ def _copies(rule: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[str
                 ">= 30": f">= {round(alarm.long / slow(topology) / 2)}",
             }
             expr = re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], rule["expr"])  # noqa: B023
-            labels = {SEVERITY: budget.labels.get(SEVERITY, alarm.severity), "over": long}
+            labels = {SEVERITY: budget.labels.get(SEVERITY, alarm.severity), "budget": name, "over": long}
             texts = {key: text.replace("Over 1h", f"Over {long}") for key, text in rule["annotations"].items()}
             yield {**rule, "expr": expr, "labels": labels, "annotations": texts}
 
@@ -90,6 +93,15 @@ def _nodes(topology: Topology) -> list[int]:
     """The IOAM nodes at which the topology's traffic is counted."""
     traffic = (component.traffic for component in topology.components.values())
     return sorted({entry.ioam.node for entry in traffic if entry is not None and entry.ioam is not None})
+
+
+def _reporting(topology: Topology) -> str:
+    """The instances of `joulepath pfcp` that count for the topology, as a pattern; empty without any."""
+    traffic = (component.traffic for component in topology.components.values())
+    named = [entry.instances for entry in traffic if entry is not None and entry.core == "pfcp"]
+    if not all(named):
+        return ".+"
+    return "|".join(sorted({literal(instance) for instances in named for instance in instances}))
 
 
 GROUPS = ("alerts", "registers", "scraped")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain of `attribution.yaml`, as far as a topology can use it, with its durations."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -10,11 +10,22 @@ from typing import Any
 import yaml
 
 from joulepath_rules import factors, marks, meters
-from joulepath_rules.constants import labelled
+from joulepath_rules.constants import STEP, labelled, most_steps
+from joulepath_rules.places import traffic_of_several
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
 from joulepath_topology.durations import duration
 from joulepath_topology.labels import label_names
+from joulepath_topology.policies import DIRECTIONS
+
+_BOTH = """application_component:policy:amount{{by="{0}"}}
+    and on (component, host) component_part:policy:watts{{by="{1}"}}
+    unless on (application, component, host) application_component:policy:amount{{by="{1}"}}"""
+IF_BOTH = f"""
+unless on (application, component, host) (
+  {_BOTH.format("volume", "count")}
+  or {_BOTH.format("count", "volume")})"""
+"""Makes a gap of an application that has packets and no bytes, or bytes and no packets, where power follows both."""
 
 
 def slow(topology: Topology) -> float:
@@ -47,12 +58,34 @@ def chain(topology: Topology, group: str, features: frozenset[str]) -> list[Rule
 
 
 def _copies(rule: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[str, Any]]:
-    """The rule; one with `each`, for each label that an application, or a component, has."""
+    """The rule; one with `each`, for each of what it names."""
     if "each" not in rule:
         yield rule
         return
-    for name in label_names(labelled(topology)[rule["each"]].values()):
-        yield {**rule, **{key: rule[key].replace("$label", name) for key in ("record", "expr")}}
+    word, values = _each(rule["each"], topology)
+    for value in values:
+        yield _replaced({key: of for key, of in rule.items() if key != "each"}, word, value)
+
+
+def _each(what: str, topology: Topology) -> tuple[str, Iterable[str]]:
+    """The word in a rule with `each`, and what stands in its place in each copy."""
+    match what:
+        case "traffic":
+            return "$by", traffic_of_several(topology)
+        case "direction":
+            return "$direction", [by for by in traffic_of_several(topology) if by in DIRECTIONS]
+        case "step":
+            return "$step", [f"{STEP}{number}" for number in range(1, most_steps(topology) + 1)]
+    return "$label", label_names(labelled(topology)[what].values())
+
+
+def _replaced(entry: Any, word: str, text: str) -> Any:
+    """The rule with a text in place of a word."""
+    if isinstance(entry, Mapping):
+        return {key: _replaced(value, word, text) for key, value in entry.items()}
+    if isinstance(entry, list):
+        return [_replaced(value, word, text) for value in entry]
+    return entry.replace(word, text) if isinstance(entry, str) else entry
 
 
 def _render(entry: Mapping[str, Any], features: frozenset[str]) -> str | None:
@@ -82,8 +115,9 @@ def _indented(text: str) -> str:
 
 def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
     words = {
-        **marks.words(topology),
-        **factors.words(),
+        **marks.words(topology, features),
+        "$if_both": IF_BOTH if features >= {"several_count", "several_volume"} else "",
+        **factors.words(features),
         "$several": meters.several(features),
         "[2m]": f"[{duration(topology.window)}]",
     }

@@ -4,7 +4,19 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from joulepath_rules.places import AMOUNTS, amounts, counter_of, parts, place, plain_node, reserved, total
+from joulepath_rules.places import (
+    amounts,
+    counter_of,
+    followed,
+    parts,
+    place,
+    plain_node,
+    presence,
+    reserved,
+    several,
+    static_followed,
+    total,
+)
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
 from joulepath_topology.components import Component
@@ -12,7 +24,7 @@ from joulepath_topology.hosts import Overhead, Site
 from joulepath_topology.labels import Labelled, label_names, label_values
 from joulepath_topology.marginal import of_application
 from joulepath_topology.placements import Placement, gpu_box
-from joulepath_topology.policies import POLICIES
+from joulepath_topology.policies import TRAFFIC
 from joulepath_topology.source import METHODS, Method, PowerSource
 from joulepath_topology.supplies import Market, Supply, shares
 from joulepath_topology.ways import ways
@@ -62,8 +74,8 @@ def _supplies(name: str, site: Site) -> Rows:
     for supply, entry in site.supplies.items():
         own = {"site": name, "supply": supply}
         market = _market(entry)
-        meter = {} if supply in parts else {"kind": "meter"}
-        yield "supply", parts.get(supply, 1), {**own, **meter, **({"market": market} if market else {})}
+        kind = {} if supply in parts else {"kind": "meter" if entry.query is not None else "hours"}
+        yield "supply", parts.get(supply, 1), {**own, **kind, **({"market": market} if market else {})}
         if entry.grams_per_kwh is not None:
             yield "grams_per_kwh", entry.grams_per_kwh, {**own, "basis": "location"}
         if entry.grid_zone and entry.source:
@@ -155,7 +167,10 @@ def _components(topology: Topology) -> Rows:
             held = reserved(topology, name, placement)
             if share == "work" and held is not None:
                 yield _reservation(component, placement), held, labels
-            yield from _policy(topology, name, component, placement)
+            if component.traffic or component.requests:
+                write = _weights if several(topology, name) else _policy
+                yield from write(topology, name, placement)
+        yield from _limits(topology, name, component)
 
 
 def _reservation(component: Component, placement: Placement) -> str:
@@ -172,21 +187,75 @@ def _vms(topology: Topology) -> Rows:
         yield "vm", vm.reservation / capacity if vm.reservation and capacity else 0, {"vm": name, "host": vm.host}
 
 
-def _policy(topology: Topology, name: str, component: Component, placement: Placement) -> Rows:
-    """The weights with which the component's parts follow its amounts.
+def _policy(topology: Topology, name: str, placement: Placement) -> Rows:
+    """The weights with which the component's parts follow packets and bytes.
 
     A host is divided or it is not: in both states each amount that is used at all has a weight, be it 0.
     """
-    if not component.traffic and not component.requests:
-        return
     node = plain_node(topology, name)
     own = {} if node is None else {"node_id": node, "coverage": counter_of(topology, name).coverage}
-    policy = POLICIES[component.policy or topology.policy]
+    policy = topology.weights(name)
     for state in parts(topology, name, placement):
-        for by in amounts(topology, name):
+        for number, by in enumerate(amounts(topology, name)):
             used = {part: policy[part][by] for part in state if by in policy[part]}
+            if number == 0 and not static_followed(topology, name):
+                used = dict.fromkeys(state[:1], 0.0) | used
             for part, weight in (used or {state[0]: 0.0}).items():
                 yield "policy", weight, {"component": name, "host": placement.host, "part": part, "by": by, **own}
+
+
+def _weights(topology: Topology, name: str, placement: Placement) -> Rows:
+    """The same where they follow more than packets and bytes. Static power with `steps` is one for all that send."""
+    policy = topology.weights(name)
+    named = {"steps": "equal"}
+    every = sorted(
+        {named.get(by, by) for by in followed(topology, name)} - {"unattributed"} | {presence(topology, name)}
+    )
+    for state in parts(topology, name, placement):
+        for by in every:
+            used = {
+                part: weight for part in state for each, weight in policy[part].items() if named.get(each, each) == by
+            }
+            # Also of a static part that follows nothing: each application has 0 W of it then.
+            for part, weight in ({state[0]: 0.0} | used).items():
+                yield "weight", weight, {"component": name, "host": placement.host, "part": part, "by": by}
+    for step in _steps(topology, name):
+        yield "weight", 1, {"component": name, "host": placement.host, "part": step, "by": step}
+        watts = topology.components[name].steps[int(step.removeprefix(STEP)) - 1].watts
+        yield "step_watts", watts, {"component": name, "host": placement.host, "part": step, "by": step}
+
+
+STEP = "step-"
+"""Before the number of a step: the part of power that it is, and the amount that this part follows."""
+
+
+def _steps(topology: Topology, component: str) -> list[str]:
+    """The steps of a component that its policy uses."""
+    used = "steps" in followed(topology, component)
+    return [f"{STEP}{number}" for number, _ in enumerate(topology.components[component].steps, 1) if used]
+
+
+def most_steps(topology: Topology) -> int:
+    """How many steps the component with most of them has."""
+    counted = (name for name, entry in topology.components.items() if entry.traffic or entry.requests)
+    return max((len(_steps(topology, name)) for name in counted), default=0)
+
+
+def _limits(topology: Topology, name: str, component: Component) -> Rows:
+    """Rates at which a step begins, or with which a capacity compares, and the whole of reservations."""
+    if not (component.traffic or component.requests):
+        return
+    used, node = followed(topology, name), plain_node(topology, name)
+    where = {"component": name, **({} if node is None else {"node_id": node})}
+    if "capacity" in used and component.capacity is not None:
+        yield "limit", component.capacity, {**where, "by": "capacity"}
+    for step, entry in zip(_steps(topology, name), component.steps, strict=False):
+        yield "limit", entry.above, {**where, "by": step}
+    if "reservation" in used:
+        held = sum(
+            entry.reservation or 0 for one, entry in topology.applications.items() if name in topology.route(one)
+        )
+        yield "reservable", component.capacity or held, {"component": name, "by": "reservation"}
 
 
 def _traffic(topology: Topology) -> Rows:
@@ -198,7 +267,7 @@ def _traffic(topology: Topology) -> Rows:
         if kind in {"query", "counter"}:
             where["counter"] = topology.counted_at(name)
         marginal = {entry.amount for entry in component.marginal} - {None}
-        for by in [one for one in AMOUNTS if one in marginal.union(amounts(topology, name))]:
+        for by in [one for one in TRAFFIC if one in marginal.union(amounts(topology, name))]:
             yield "traffic", 1, {"component": name, "total": kind, "by": by, **where}
             if topology.counted_at(name) != name:
                 yield "anchor", 1, {"component": name, "anchor": topology.counted_at(name), "by": by}
@@ -232,9 +301,12 @@ def _supports(topology: Topology) -> Rows:
 
 
 def _applications(topology: Topology) -> Rows:
+    held = any("reservation" in followed(topology, name) for name in topology.components)
     for name, application in topology.applications.items():
         needed = sum(len(topology.placements(component)) for component in topology.needed(name))
         yield "application", needed, {"application": name}
+        if application.reservation is not None and held:
+            yield "application_reservation", application.reservation, {"application": name}
         for mark in application.marks:
             yield mark.way, 1, {"application": name, **mark.identity}
             for component in topology.mark_route(name, mark):
@@ -307,7 +379,7 @@ def _paths(topology: Topology, application: str, component: str) -> Iterator[dic
             **place(topology, component, placement),
             **({"node_id": counter.node} if counter.node is not None else {"counter": counter.name}),
             "coverage": counter.coverage,
-            "amounts": used[0] if len(used) == 1 else "both",
+            "amounts": "several" if several(topology, component) else used[0] if len(used) == 1 else "both",
             # Traffic passes a component once, on however many hosts it is.
             **({"passing": "yes"} if counter.passing and number == 0 else {}),
             **({"absent": "zero"} if counter.fills else {}),

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which features a topology has: the words behind `when` in attribution.yaml."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 
-from joulepath_rules.constants import PREFIX, Constant
+from joulepath_rules.constants import PREFIX, STEP, Constant
 from joulepath_rules.meters import read_by
-from joulepath_rules.places import units
+from joulepath_rules.places import amounts, static_followed, units
 from joulepath_topology import Topology
 
 SHOWN_BY = {
     "counted": "counted",
     "embodied": "embodied",
+    "limit": "limits",
     "marginal": "marginal",
     "marginal_low": "marginal_interval",
     "supporter": "support",
@@ -19,8 +20,11 @@ SHOWN_BY = {
 """Features that any constant of a name shows."""
 
 
-SHOWN_AT_SITES = {"market": "market", "overhead": "live_overhead", "kind": "metered"}
+SHOWN_BY_LABEL = {"market": "market", "overhead": "live_overhead"}
 """Features that a label of a site or supply shows."""
+
+SHOWN_BY_KIND = {"meter": ["metered"], "hours": ["hourly"]}
+"""Features that the kind of a supply shows."""
 
 
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
@@ -56,9 +60,7 @@ def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str
     found.update(f"{by}_sessions" for by in ("active", "ended") if any(getattr(each, by) for each in sessions))
     for name, component in topology.components.items():
         if component.traffic or component.requests:
-            found.update(units(topology, name))
-            if component.traffic and component.traffic.by_application:
-                found.update({f"counter_{unit}" for unit in units(topology, name)})
+            found.update(_of_traffic(topology, name))
     if "bytes" in found and ("marks" in found or "counter_bytes" in found):
         found.add("bits")
     return frozenset(found)
@@ -95,16 +97,36 @@ def _of(constant: Constant) -> Iterable[str]:
             yield from ("traffic", kinds[labels["total"]], labels["by"], *(["node"] if "node_id" in labels else []))
         case "policy" if labels["part"] == "static" and constant.value:
             yield f"static_{labels['by']}"
+        case "weight":
+            yield from ("several", f"several_{'steps' if labels['by'].startswith(STEP) else labels['by']}")
         case "path":
-            yield from ("path", f"{labels['coverage']}_{labels['amounts']}")
-            yield from (word for label, word in (("passing", "passing"), ("absent", "zero")) if label in labels)
-            if "counter" in labels:
-                yield from (f"{label}_counter" for label in ("trace_id", "flow") if label in labels)
+            yield from _of_path(labels)
         case "site" | "supply":
-            yield from (word for label, word in SHOWN_AT_SITES.items() if label in labels)
+            yield from (word for label, word in SHOWN_BY_LABEL.items() if label in labels)
+            yield from SHOWN_BY_KIND.get(labels.get("kind", ""), [])
         case "grid_zone" | "grams_per_kwh":
             yield from ("carbon", f"{labels.get('factor', 'constant')}_factor")
         case "trace" | "flow":
             yield "marks"
         case _ if name in SHOWN_BY:
             yield SHOWN_BY[name]
+
+
+def _of_path(labels: Mapping[str, str]) -> Iterable[str]:
+    yield from ("path", f"{labels['coverage']}_{labels['amounts']}")
+    if labels["amounts"] == "several":
+        yield "several_counter" if "counter" in labels else "several_node"
+    yield from (word for label, word in (("passing", "passing"), ("absent", "zero")) if label in labels)
+    if "counter" in labels:
+        yield from (f"{label}_counter" for label in ("trace_id", "flow") if label in labels)
+
+
+def _of_traffic(topology: Topology, name: str) -> Iterable[str]:
+    """The features of a component with counted traffic."""
+    yield from units(topology, name)
+    traffic = topology.components[name].traffic
+    if traffic and traffic.by_application:
+        yield from (f"counter_{unit}" for unit in units(topology, name))
+    # Each application has 0 W of a static part that follows nothing.
+    if not static_followed(topology, name):
+        yield f"static_{amounts(topology, name)[0]}"

@@ -4,10 +4,11 @@
 Series of traces and of flows never have the same labels, so one selector reads both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from joulepath_topology import Topology
+from joulepath_topology.policies import DIRECTIONS
 
 LABELS = {"trace": ("ioam_namespace", "trace_id"), "flow": ("flow",)}
 """The labels that identify a mark of each way."""
@@ -41,11 +42,14 @@ class Marks:
 UNCOUNTED = """
 unless on (application, component) (
   (joulepath_topology_path{flow!="",node_id!=""}
-    unless on (flow, node_id) sum by (flow, node_id) (rate(ioam_flow_packets_total[2m]))
+    unless on (flow, node_id) sum by (flow, node_id) (node:seen:rate{by="$by",flow!="",total=""})
     or joulepath_topology_path{flow!="",counter!=""}
     unless on (application, counter, flow) adapter:traffic:rate{flow!=""})
   unless on (component, host) (sum by (component, host) (component:power_watts{component!="unattributed"}) == 0))"""
-"""Makes a gap of an application where one of its flows is not counted: exporters show each of theirs from the start."""
+"""Makes a gap of an application where one of its flows is not counted: exporters show each of theirs from the start.
+
+It reads the rates that shares are made of, the first that is recorded: a scrape may be stored between two rules.
+"""
 
 
 def of(topology: Topology) -> Marks:
@@ -54,15 +58,18 @@ def of(topology: Topology) -> Marks:
     return Marks(tuple(way for way in LABELS if way in found) or ("trace",))
 
 
-def words(topology: Topology) -> Mapping[str, str]:
+def words(topology: Topology, features: Collection[str]) -> Mapping[str, str]:
     """The words in place of `$mark_labels`, `$mark_packets` and the like in attribution.yaml."""
     marks = of(topology)
+    labels = ", ".join(marks.labels)
     several = any(entry.flows and len(entry.marks) > 1 for entry in topology.applications.values())
     return {
-        "$if_counted": UNCOUNTED if several else "",
+        "$if_counted": UNCOUNTED.replace("$by", "count" if "count" in features else "volume") if several else "",
         "$mark_packets": marks.counter("packets"),
         "$mark_bytes": marks.counter("bytes"),
-        "$mark_labels": ", ".join(marks.labels),
+        "$if_declared": f" and on ({labels}) {marks.constants}" if "flow" in marks.ways else "",
+        **{f"$mark_{way}_bytes": marks.counter("bytes", f'direction="{way}"') for way in DIRECTIONS},
+        "$mark_labels": labels,
         "$marks": marks.constants,
         "$unmarked": ",".join(f'{LABELS[way][-1]}=""' for way in dict.fromkeys(["trace", *marks.ways])),
     }

@@ -7,7 +7,7 @@ from typing import Literal
 
 from joulepath_topology import Topology
 from joulepath_topology.placements import Placement
-from joulepath_topology.policies import POLICIES
+from joulepath_topology.policies import TRAFFIC
 
 AMOUNTS = ("count", "volume")
 """Packets or requests, and bytes or tokens."""
@@ -60,17 +60,47 @@ def parts(topology: Topology, component: str, placement: Placement) -> list[tupl
     return [*([divided] if any(known) else []), *([("undivided",)] if not all(known) else [])]
 
 
-def amounts(topology: Topology, component: str) -> list[str]:
-    """The amounts that the component's policy uses: `count`, `volume` or both."""
-    policy = POLICIES[topology.components[component].policy or topology.policy]
-    used = {
+def followed(topology: Topology, component: str) -> set[str]:
+    """The amounts that the component's parts follow."""
+    policy = topology.weights(component)
+    return {
         by
         for placement in topology.placements(component)
         for state in parts(topology, component, placement)
         for part in state
         for by in policy[part]
     }
-    return [by for by in AMOUNTS if by in used]
+
+
+def static_followed(topology: Topology, component: str) -> bool:
+    """Whether the static part follows anything, and so is some application's."""
+    return topology.weights(component)["static"].keys() != {"unattributed"}
+
+
+def several(topology: Topology, component: str) -> bool:
+    """Whether its power follows more than packets and bytes: then each amount of an application is a row."""
+    return bool(followed(topology, component) - {"count", "volume", "unattributed"})
+
+
+def traffic_of_several(topology: Topology) -> list[str]:
+    """The amounts of traffic of which such components need a row of each application."""
+    names = [name for name, entry in topology.components.items() if entry.traffic or entry.requests]
+    used = {by for name in names if several(topology, name) for by in amounts(topology, name)}
+    return [by for by in TRAFFIC if by in used]
+
+
+def presence(topology: Topology, component: str) -> str:
+    """The amount by which an application is there or not: bytes, where they are counted."""
+    counted = units(topology, component)
+    return "volume" if {"bytes", "tokens"} & set(counted) or not {"packets", "requests"} & set(counted) else "count"
+
+
+def amounts(topology: Topology, component: str) -> list[str]:
+    """The amounts of traffic that the component's policy uses, with that by which applications are there."""
+    used = followed(topology, component)
+    if several(topology, component) or not used & set(TRAFFIC):
+        used |= {presence(topology, component)}
+    return [by for by in TRAFFIC if by in used]
 
 
 def plain_node(topology: Topology, component: str) -> str | None:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from joulepath_topology.common import Entry, Name, Text, Whole
+from joulepath_topology.common import Entry, Name, Positive, Text, Whole
 from joulepath_topology.cores.keys import InCore, listed
 from joulepath_topology.labels import Labels
 from joulepath_topology.query import Query
@@ -126,6 +126,8 @@ class Application(Entry):
     """Its key in the core that counts it, such as `{qfi: 5}`, or a list of them, of which any fits."""
     sessions: Sessions | None = None
     """Its user sessions, for watts and joules of one."""
+    reservation: Positive | None = None
+    """Part of each component on its path that is held for it, in the unit of `capacity`: for `policy: reservation`."""
     labels: Labels = Field(default_factory=dict)
     """Labels such as `{team: vision}`; the rules record the sum over the applications of each value."""
 

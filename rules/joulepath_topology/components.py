@@ -7,13 +7,13 @@ from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler,
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from joulepath_topology.common import Choice, Entry, Name, NotNegative, Text, Whole
+from joulepath_topology.common import Choice, Entry, Name, NotNegative, Positive, Text, Whole
 from joulepath_topology.cores.catalogue import CORES, CoreName
 from joulepath_topology.cores.schema import Core
 from joulepath_topology.labels import Labels
 from joulepath_topology.marginal import Marginal
 from joulepath_topology.model_servers import SERVERS
-from joulepath_topology.policies import PolicyName
+from joulepath_topology.policies import PolicyChoice
 from joulepath_topology.query import Query
 from joulepath_topology.ranges import RANGE
 from joulepath_topology.reservations import KubeRequests, Reservation
@@ -209,6 +209,15 @@ class Tokens(Entry):
         return self
 
 
+class Step(Entry):
+    """Power that the component draws in addition while an application needs more than so much of it."""
+
+    above: NotNegative
+    """Bytes/s (a model: tokens/s) of one application above which it needs this step."""
+    watts: Positive
+    """Power of this step alone, in watts."""
+
+
 class Component(Entry):
     """A function on a host, or the host itself. Alone on its host it needs neither share nor reservation."""
 
@@ -230,8 +239,12 @@ class Component(Entry):
     """For a model: place where its requests are counted."""
     tokens: Tokens | None = None
     """For a model: weights of prompts' and generated tokens, `{input: 0.1, output: 1}`; else generated ones count."""
-    policy: PolicyName | None = None
-    """Policy of this component, in place of the file's."""
+    policy: PolicyChoice | None = None
+    """Policy of this component, in place of the file's: a name, or own weights."""
+    capacity: Positive | None = None
+    """Most that it carries, in bytes/s (a model: tokens/s), for the policies `capacity` and `reservation`."""
+    steps: tuple[Step, ...] = ()
+    """Power beyond the static part that a large need switches on, for the policy `steps`."""
     marginal: tuple[Marginal, ...] = ()
     """What each further packet, byte, request or token adds to its power, `[{per: bytes, joules: 2.0e-6}]`."""
     supports: tuple[Name, ...] = ()

@@ -20,7 +20,7 @@ class Overhead(Entry):
     """A live overhead."""
 
     query: Query
-    """Query for the overhead, which must give one number of at least 1; otherwise it is a gap."""
+    """Query for the overhead, which must give a number of at least 1; otherwise it is a gap."""
 
 
 def _overhead_form(value: Any) -> str:

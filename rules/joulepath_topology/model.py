@@ -19,7 +19,7 @@ from joulepath_topology.cores.keys import InCore
 from joulepath_topology.hosts import Active, Host, Site, Vm
 from joulepath_topology.kepler import Kepler
 from joulepath_topology.placements import Placement
-from joulepath_topology.policies import PolicyName
+from joulepath_topology.policies import DEFAULT, Policy, PolicyChoice, resolved
 
 
 class Topology(Entry):
@@ -31,8 +31,8 @@ class Topology(Entry):
     """Time between two evaluations of the rules, 1s to 2m; at least the scrape interval."""
     window: Seconds = 120.0
     """Time over which power and traffic are averaged; at least four intervals."""
-    policy: PolicyName = "packets-bytes"
-    """Amounts that divide each part of power, packets or bytes (docs/reference/attribution.md#policies)."""
+    policy: PolicyChoice = DEFAULT
+    """Amounts that divide each part of power: a name, or own weights (docs/reference/policies.md)."""
     sites: Annotated[dict[Name, Site], Field(min_length=1)]
     """Places, each with its grid; at least one."""
     hosts: Annotated[dict[Name, Host], Field(min_length=1)]
@@ -154,6 +154,11 @@ class Topology(Entry):
             for name in self.members.get(box, ())
         }
         return {name: sum(reserved) for name, reserved in shares.items() if reserved}
+
+    def weights(self, component: str) -> Policy:
+        """The weights with which each part of a component's power follows amounts."""
+        own, common = self.components[component].policy, resolved(self.policy)
+        return common if own is None else resolved(own, common)
 
     def counted_at(self, component: str) -> str:
         """The component at which the traffic of `component` is counted: its anchor, or itself."""

@@ -3,11 +3,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from joulepath_topology.hosts import Active, Overhead
+from joulepath_topology.hosts import Active, Overhead, Site
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Place
 from joulepath_topology.shares import Share
 from joulepath_topology.source import PowerSource
+from joulepath_topology.supplies import Factor
 
 
 def queries(topology: Topology) -> Iterator[tuple[Place, str]]:
@@ -85,3 +86,11 @@ def gpu_meters(topology: Topology, host: str) -> Iterator[tuple[Place, PowerSour
     """The meters of a host's GPUs, with their places."""
     for number, gpu in topology.hosts[host].gpus.items():
         yield ("hosts", host, "gpus", number, gpu.kind), gpu.source(number)
+
+
+def factors(name: str, site: Site) -> Iterator[tuple[Place, Factor]]:
+    """The entries of a site that can have a factor, each with its place."""
+    if site.supply:
+        yield from ((("sites", name, "supply", number), supply) for number, supply in enumerate(site.supply))
+    else:
+        yield ("sites", name), site

@@ -24,7 +24,7 @@ class Rest:
             if has(data, step):
                 place.append(step)
                 data = data[step]
-            elif step == loc[-1] and step != "[key]" and isinstance(data, dict):
+            elif step == loc[-1] and not str(step).startswith("[") and isinstance(data, dict):
                 place.append(step)
         return tuple(place)
 

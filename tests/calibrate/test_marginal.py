@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one more byte adds, for components with a known law."""
+"""The joules of one more byte, for components with a known law."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -208,7 +208,7 @@ def test_each_application_has_a_slope_of_its_own(
         (["upf", "--per", "packets"], "samples.csv: has no column packets"),
     ],
 )
-def test_what_has_no_slope_is_refused_in_one_line(
+def test_a_component_without_a_slope_is_refused_in_one_line(
     calibrate: Callable[..., int], words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert calibrate(*words) == 2

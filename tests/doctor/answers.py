@@ -18,7 +18,7 @@ NOW = 1_800_000_000.0
 
 Rows = Sequence[tuple[Mapping[str, str], float]]
 Course = Callable[[float], float]
-"""A value by time [s] since the beginning of a range; NaN where there is none."""
+"""A value by time [s] since the beginning of a range; NaN where it is missing."""
 
 
 @contextmanager

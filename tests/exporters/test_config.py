@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
@@ -137,7 +137,8 @@ def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path, text: str, 
 
 
 class Prefixes(Model):
-    prefix: Prefix
+    prefix: Prefix = ip_network("::/0")
+    several: Annotated[tuple[Prefix, ...], Field(min_length=1)] = ()
 
 
 @pytest.mark.parametrize(
@@ -157,3 +158,12 @@ def test_a_prefix_is_one_that_packets_can_have(tmp_path: Path, text: str, messag
     with pytest.raises(UsageError) as fault:
         load(path, Prefixes)
     assert fault.value.messages == (f"{path}: prefix: {message}",)
+
+
+def test_a_list_with_a_wrong_entry_is_not_called_empty(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    for text, line in (("[1]", "several.0: must be an IPv4 or IPv6"), ("[]", "several: needs at least one entry")):
+        path.write_text(f"several: {text}\n")
+        with pytest.raises(UsageError) as fault:
+            load(path, Prefixes)
+        assert [message.startswith(f"{path}: {line}") for message in fault.value.messages] == [True]

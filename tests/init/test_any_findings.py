@@ -15,8 +15,10 @@ from joulepath.tag.config import read as read_tag
 from joulepath.tag.settings import MAX_FLOWS
 from joulepath_init import files
 from joulepath_init.asking import Questions
+from joulepath_init.cores import SHARED
 from joulepath_init.draft import Wishes, draft
-from joulepath_init.found import WHOLE_LEVELS, Found, Gpu, Model, Node, Pod, Reading, Whole
+from joulepath_init.found import WHOLE_LEVELS, CoreThere, Found, Gpu, Model, Node, Pod, Reading, Whole
+from joulepath_topology.cores.catalogue import CORES
 from joulepath_topology.meters import METERS
 from joulepath_topology.model_servers import SERVERS
 
@@ -64,6 +66,18 @@ MODELS = st.builds(
 )
 
 
+VALUES = st.lists(
+    st.sampled_from(["camera", "robot", "5", "6", "1-000001", "unattributed", "a b", "x\n", "x" * 250, '"', "@"]),
+    min_size=1, unique=True,
+)  # fmt: skip
+THERE = st.sampled_from(list(CORES)).flatmap(
+    lambda core: st.builds(
+        CoreThere, st.just(core), HOSTS,
+        st.fixed_dictionaries({}, optional=dict.fromkeys(set(CORES[core].keys) & set(SHARED), VALUES)),
+    )
+)  # fmt: skip
+
+
 def _once(readings: list[Reading]) -> list[Reading]:
     return list({(one.kind, one.instance, one.part): one for one in readings}.values())
 
@@ -88,6 +102,7 @@ FOUND = st.builds(
     flows=st.lists(
         st.sampled_from(["camera", "robot", "a@b:/", "@", "unattributed", "x" * 64]), max_size=3, unique=True
     ),
+    cores=st.lists(THERE, max_size=3, unique_by=lambda one: (one.core, one.instance)),
 )  # fmt: skip
 
 

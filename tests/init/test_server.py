@@ -10,7 +10,7 @@ import pytest
 from joulepath.cli import main
 from joulepath.errors import JoulepathError
 from joulepath_init import server as looking
-from joulepath_init.found import Gpu, Model, Node
+from joulepath_init.found import CoreThere, Gpu, Model, Node
 from joulepath_lab.run.ports import free_port
 from joulepath_topology import read
 from tests.conftest import Monitoring
@@ -61,6 +61,14 @@ def plant() -> Iterator[tuple[str, Rates]]:
     yield "kepler-2", kepler("node-2")
     yield "gpu-1", {**meter("gpu", 'gpu="0"', 150.0), **meter("bmc_chassis", 'chassis="Self"', 390.0)}
     yield "upf-counter", capture(4, 1000, 1e6, {CAMERA: (600, 6e5), ROBOT: (300, 3e5)}, {"shuttle": (100, 1e5)})
+    yield (
+        "core-1:9091",
+        {
+            f'fivegs_ep_n3_gtp_{way}datavolumeqosleveln3upf{{qfi="{qfi}"}}': 5e5
+            for way in ("in", "out")
+            for qfi in (5, 7)
+        },
+    )
     for application, share in {"camera": 3.0, "robot": 1.0}.items():
         labels = f'model_name="Qwen/Qwen2.5-VL-7B",application="{application}"'
         yield (
@@ -126,6 +134,7 @@ def test_all_that_a_server_has_is_found(prometheus: Server) -> None:
     assert found.ioam_nodes == [(4, "upf-counter")]
     assert found.traces == [(123, ROBOT), (123, CAMERA)]
     assert found.flows == ["shuttle"]
+    assert found.cores == [CoreThere("open5gs", "core-1:9091", {"qfi": ["5", "7"]})]
 
 
 def test_the_topology_that_is_written_has_watts_on_that_server(prometheus: Server, tmp_path: Path) -> None:

@@ -59,9 +59,16 @@ class Case:
     """Seconds between two samples, and between two evaluations of the chain."""
 
 
+WITH_A_CORE = factory.TOPOLOGY.replace(
+    "applications:",
+    "  upf-2: {role: upf, host: edge-1, traffic: {core: pfcp, instances: ['smf-1:10480']}}\napplications:",
+)
+"""The factory with a second UPF, which reports usage."""
+
+
 def plant(interval: float = 15, recorded: Collection[str] = EVERYTHING, generation: str = "") -> list[Alert]:
     """The alerts of the factory, under the name `plant`, with their label."""
-    ours = topology(f"name: plant\ninterval: {interval:g}s\nwindow: {8 * interval:g}s" + factory.TOPOLOGY + BURNING)
+    ours = topology(f"name: plant\ninterval: {interval:g}s\nwindow: {8 * interval:g}s" + WITH_A_CORE + BURNING)
     ours_alerts = [alert for group in GROUPS for alert in alerts(ours, group, recorded, generation)]
     return [replace(alert, labels={"topology": "plant", **alert.labels}) for alert in ours_alerts]
 
@@ -147,6 +154,7 @@ def meter(level: str, labels: dict[str, str], watts: float, register: float, mea
 COUNTED = exporter_series("ioam_node_packets_total", **CAPTURE, node_id="4", direction="uplink")
 OTHER = {COUNTED: COUNTED.replace('node_id="4"', 'node_id="40"')}
 """Counts at a node that the topology does not have."""
+REPORTS = {"job": "pfcp", "instance": "smf-1:10480"}
 
 
 def capture(counted: float, dropped: float, unseen: float | None = None, folded: float = 0) -> dict[str, str]:
@@ -160,6 +168,28 @@ def capture(counted: float, dropped: float, unseen: float | None = None, folded:
         rates[exporter_series("ioam_interface_unseen_packets_total", **CAPTURE, interface="n3")] = unseen
     return {name: f"0+{60 * rate}x90" for name, rate in rates.items()}
 
+
+def usage_reports(messages: float, damaged: float = 0, missing: float = 0, unknown: float = 0) -> dict[str, str]:
+    """The series of a pfcp exporter, each minute; of 100 bytes some are of unknown sessions."""
+    rates = {
+        exporter_series("pfcp_messages_total", **REPORTS, type="session_report_request"): messages,
+        exporter_series("pfcp_decode_errors_total", **REPORTS, reason="fragment"): damaged,
+        exporter_series("pfcp_decode_errors_total", **REPORTS, reason="header"): 0,
+        exporter_series("pfcp_capture_drops_total", **REPORTS): 0,
+        exporter_series("pfcp_missing_reports_total", **REPORTS): missing,
+        exporter_series("pfcp_usage_bytes_total", **REPORTS, group="unknown"): unknown,
+        exporter_series("pfcp_usage_bytes_total", **REPORTS, group="cameras"): 100 - unknown,
+    }
+    return {name: f"0+{rate}x90" for name, rate in rates.items()}
+
+
+EXPORTER = {
+    exporter_series(
+        "joulepath_build_info", job="pdu", instance="plant:10471", exporter="pdu", version="1"
+    ): "1x9 stale",
+    exporter_series("up", job="node", instance="plant:9100"): "0x99",
+}
+"""An exporter that was there, and a target that is not Joulepath's."""
 
 CASES = [
     Case(
@@ -185,6 +215,15 @@ CASES = [
         "No target publishes the constants for which these rules were generated, so all figures of the topology are "
         "absent.",
         over=20,
+    ),
+    Case(
+        "EnergyExporterDown",
+        15,
+        {**EXPORTER, exporter_series("up", job="pdu", instance="plant:10471"): "1x9 0x90"},
+        {exporter_series("up", job="pdu", instance="plant:10471"): "1x9 0x3 1x90"},
+        {"job": "pdu", "instance": "plant:10471", "exporter": "pdu"},
+        "The exporter pdu at plant:10471 is down",
+        "Prometheus cannot scrape it, so that what it measures is absent from all figures.",
     ),
     Case(
         "EnergyHostDark",
@@ -424,6 +463,35 @@ CASES = [
         '600 packets in 10 minutes were counted as trace "other", because a bound of `admit: any` is reached. The '
         "applications that they belong to do not pay for them.",
     ),
+    Case(
+        "EnergyUsageReportsSilent",
+        6,
+        usage_reports(0),
+        usage_reports(1),
+        REPORTS,
+        "smf-1:10480 sees no message of N4",
+        "No message of PFCP came in 10 minutes, not even a heartbeat, so applications that are counted by usage "
+        "reports have no traffic.",
+    ),
+    Case(
+        "EnergyUsageReportsLost",
+        11,
+        usage_reports(100, 0.7, 0.5),
+        usage_reports(100, 0.4, 0.5),
+        REPORTS,
+        "smf-1:10480 loses usage reports",
+        "At least 1.2% of the messages of N4 are lost or cannot be read, so the bytes of applications that are counted "
+        "by usage reports are too few.",
+    ),
+    Case(
+        "EnergySessionsUnknown",
+        31,
+        usage_reports(100, unknown=20),
+        usage_reports(100, unknown=9),
+        REPORTS,
+        "smf-1:10480 does not know many sessions",
+        "20% of the reported bytes are of sessions that were not seen to begin, so they belong to no application.",
+    ),
 ]
 
 
@@ -439,8 +507,11 @@ def test_an_alert_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) 
         promtool_case("sick", case.sick, checks, case.pace),
         promtool_case("cured", {**case.sick, **case.cure}, never, case.pace),
     ]
-    if case.alert not in ABSENT:
-        other = {OTHER.get(name, name.replace('"plant"', '"other"')): values for name, values in case.sick.items()}
+    if case.alert not in ABSENT | EVERYWHERE:
+        other = {
+            OTHER.get(name, name.replace('"plant"', '"other"').replace("smf-1", "smf-11")): values
+            for name, values in case.sick.items()
+        }
         tests.append(promtool_case("another topology", other, never))
     promtool_test(promtool, tmp_path, case.alert, tests, case.pace)
 
@@ -518,8 +589,11 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
 
 ABSENT = {"EnergyChainNotEvaluated", "EnergyTopologyNotPublished"}
 """These fire where a series is absent."""
+EVERYWHERE = {"EnergyExporterDown"}
+"""Every topology raises these, since exporters do not know topologies."""
 BUDGETS = {"EnergyBudgetBurning", "EnergyBudgetCoverageLow", "EnergyBudgetExceeded", "EnergyBudgetProjected"}
 CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
+REPORTED = {"EnergySessionsUnknown", "EnergyUsageReportsLost", "EnergyUsageReportsSilent"}
 
 
 def test_constants_of_a_former_topology_raise_no_alert(promtool: Path, tmp_path: Path) -> None:
@@ -571,7 +645,18 @@ def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
     )
     assert remaining_alerts("joulepath_topology_source") == {"EnergyRegisterDisagrees"}
     assert remaining_alerts("joulepath_topology_grid_zone") == {"EnergyCarbonFactorMissing", "EnergyCarbonFactorStale"}
-    assert remaining_alerts(*EVERYTHING) == every - CAPTURES - ABSENT
+    assert remaining_alerts(*EVERYTHING) == every - CAPTURES - REPORTED - ABSENT - EVERYWHERE
+
+
+@pytest.mark.parametrize(
+    ("instances", "matcher"),
+    [("['smf-1:10480', smf.b]", 'instance=~"smf-1:10480|smf\\\\.b"'), ("[]", 'instance=~".+"')],
+)
+def test_usage_reports_are_those_of_the_instances_that_count(instances: str, matcher: str) -> None:
+    ours = topology(WITH_A_CORE.replace("['smf-1:10480']", instances))
+    exprs = [alert.expr for alert in alerts(ours, "alerts", EVERYTHING) if alert.alert in REPORTED]
+    assert len(exprs) == len(REPORTED)
+    assert all(matcher in expr.replace("\\\\-", "-") and "example" not in expr for expr in exprs)
 
 
 def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> None:
@@ -582,7 +667,7 @@ def test_a_topology_that_counts_no_packets_has_no_alerts_about_captures() -> Non
     """
     written = {rule.alert for group in generate(topology(text)) for rule in group.rules if isinstance(rule, Alert)}
     assert "EnergyHostDark" in written
-    assert not written & (CAPTURES | BUDGETS | {"EnergyCarbonFactorMissing"})
+    assert not written & (CAPTURES | REPORTED | BUDGETS | {"EnergyCarbonFactorMissing"})
 
 
 def test_only_scraped_constants_can_be_unpublished() -> None:
@@ -639,6 +724,7 @@ def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:
 def test_exporters_publish_what_alerts_read() -> None:
     """Every metric that is not recorded is declared in some exporter's metrics.py, and has the labels it is read by."""
     declared = {metric.name: set(metric.labels) for _, metrics in modules() for metric in metrics}
+    declared["up"] = set()  # Prometheus' own
     read = set()
     for rule in shipped():
         for selector in selectors(promql.parse(rule["expr"])):

@@ -185,14 +185,15 @@ RRU_PrbUsedUl{instance="i-1",ue_id="1"} 10
     "pfcp": Shown(
         """
 # TYPE pfcp_usage_bytes_total counter
-pfcp_usage_bytes_total{instance="i-1",group="cameras",dnn="video",s_nssai="1-000001",upf="u",direction="uplink"} 200
-pfcp_usage_bytes_total{instance="i-1",group="cameras",dnn="internet",s_nssai="1-000001",upf="u",direction="uplink"} 50
-pfcp_usage_bytes_total{instance="i-1",group="robots",dnn="video",s_nssai="1-000002",upf="u",direction="downlink"} 500
-pfcp_usage_bytes_total{instance="i-1",group="",dnn="internet",s_nssai="1-000001",upf="u",direction="downlink"} 50
+pfcp_usage_bytes_total{instance="smf",group="cameras",dnn="video",s_nssai="1-000001",upf="i-1",direction="uplink"} 200
+pfcp_usage_bytes_total{instance="smf",group="cameras",dnn="internet",s_nssai="1-000001",upf="i-1",direction="uplink"} 50
+pfcp_usage_bytes_total{instance="smf",group="robots",dnn="video",s_nssai="1-000002",upf="i-1",direction="downlink"} 500
+pfcp_usage_bytes_total{instance="smf",group="",dnn="internet",s_nssai="1-000001",upf="i-1",direction="downlink"} 50
+pfcp_usage_bytes_total{instance="smf",group="cameras",dnn="video",s_nssai="1-000001",upf="i-2",direction="uplink"} 900
 # TYPE pfcp_usage_packets_total counter
-pfcp_usage_packets_total{instance="i-1",group="cameras",dnn="video",s_nssai="1-000001",upf="u",direction="uplink"} 4
-pfcp_usage_packets_total{instance="i-1",group="robots",dnn="video",s_nssai="1-000002",upf="u",direction="downlink"} 2
-pfcp_usage_packets_total{instance="i-1",group="",dnn="internet",s_nssai="1-000001",upf="u",direction="downlink"} 2
+pfcp_usage_packets_total{instance="smf",group="cameras",dnn="video",s_nssai="1-000001",upf="i-1",direction="uplink"} 4
+pfcp_usage_packets_total{instance="smf",group="robots",dnn="video",s_nssai="1-000002",upf="i-1",direction="downlink"} 2
+pfcp_usage_packets_total{instance="smf",group="",dnn="internet",s_nssai="1-000001",upf="i-1",direction="downlink"} 2
 """,
         "{group: cameras, dnn: video}",
         "{slice: 1-000002}",
@@ -256,6 +257,23 @@ def test_counters_that_are_off_give_nothing_to_applications(promtool: Path, tmp_
     names = ("indatavolumen3upf", "outdatavolumen3upf", "indatapktn3upf", "outdatapktn3upf")
     off = {f'fivegs_ep_n3_gtp_{name}{{instance="i-1"}}': "0x40" for name in names}
     run(promtool, tmp_path, [watts("open5gs", "off", off, {"a": 0.0, "b": 0.0, "unattributed": 100.0})])
+
+
+def test_keys_that_select_the_same_traffic_share_no_more_than_all(promtool: Path, tmp_path: Path) -> None:
+    """Of 600 bytes/s, 400 are of a's DNN and of b's slice, 100 of the DNN alone, 50 of the slice alone.
+
+    a has 500 and b 450, together more than all: they divide the 100 W in this proportion, and the sum is kept.
+    """
+    series = {
+        f'pfcp_usage_{unit}_total{{upf="i-1",group="",dnn="{dnn}",s_nssai="{name}"}}': grow(value / size)
+        for unit, size in (("bytes", 1), ("packets", 100))
+        for dnn, name, value in (("video", "1", 400), ("video", "2", 100), ("other", "1", 50), ("other", "2", 50))
+    }
+    text = PLANT.format(core="pfcp", policy="packets-bytes", role="upf", a="{dnn: video}", b="{slice: '1'}")
+    rows = {'application="a"': 100 * 500 / 950, 'application="b"': 100 * 450 / 950, 'application="unattributed"': 0.0}
+    query = "sum by (application) (application_component:power_watts)"
+    expect: dict[tuple[float, str], Mapping[str, float]] = {(4, query): rows}
+    run(promtool, tmp_path, [Case("twice", topology(text), {**outlet("p", "1", 100), **series}, expect)])
 
 
 def test_a_core_that_is_gone_is_a_gap_and_not_0_watts(promtool: Path, tmp_path: Path) -> None:

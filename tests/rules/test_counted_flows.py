@@ -160,6 +160,41 @@ def a_total_that_lags_behind_its_parts() -> Case:
     )
 
 
+def the_same_total_of_a_named_instance() -> Case:
+    """As above: 100 W, and never more."""
+    series = {**node(4, 300, 3e5), **flow("a-v4", 4, 100, 1e5), **flow("a-v6", 4, 100, 1e5), **trace("0b", 4, 200, 2e5)}
+    return Case(
+        "instance-behind",
+        topology(ONE_HOST.replace("TRAFFIC", "{node: 4, instances: [x]}")),
+        {**outlet("p", "1", 100), **of_instance("x", series)},
+        {(3, TOTAL): {row("a"): 50, row("b"): 50, row("unattributed"): 0}},
+    )
+
+
+def a_flow_of_packets_with_an_unlisted_trace() -> Case:
+    """All packets of a's flows have a trace that no exporter lists: they count in `other`, too, and once in the whole.
+
+    Of 400 packets/s, 100 and 100 are of a's flows, and 100 are b's: of 100 W a has 50, b 25.
+    """
+    return Case(
+        "unlisted-trace",
+        topology(ONE_HOST.replace("TRAFFIC", "4")),
+        {
+            **outlet("p", "1", 100),
+            **node(4, 400, 4e5),
+            **flow("a-v4", 4, 100, 1e5),
+            **flow("a-v6", 4, 100, 1e5),
+            **flow("of-others", 4, 100, 1e5),
+            **trace("0b", 4, 100, 1e5),
+            **trace("other", 4, 300, 3e5),
+        },
+        {
+            (3, TOTAL): {row("a"): 50, row("b"): 25, row("unattributed"): 25},
+            (3, 'node:user:rate{by="count"}'): {'by="count",node_id="4"': 400},
+        },
+    )
+
+
 def half_measured_nodes_and_named_instances() -> Case:
     """One of two instances was measured in three quarters of the time, and counted as much in that.
 
@@ -276,6 +311,8 @@ def test_flows_are_attributed_as_traces_are(promtool: Path, tmp_path: Path) -> N
             flows_alone(),
             traces_and_flows_of_one_application(),
             a_total_that_lags_behind_its_parts(),
+            the_same_total_of_a_named_instance(),
+            a_flow_of_packets_with_an_unlisted_trace(),
             half_measured_nodes_and_named_instances(),
             a_query_beside_flows(),
             the_example(),

@@ -268,6 +268,17 @@ def test_a_flow_that_no_node_counts_is_an_error_with_its_name(flows: Files) -> N
     assert flows.check("ioam") == (2, [line])
 
 
+@pytest.mark.parametrize("more", ["", "flows_file: sessions.yaml\n"])
+def test_a_trace_beside_flows_has_to_be_listed(flows: Files, more: str) -> None:
+    """With `admit: any` it would have a label all the same, and be in a flow, too."""
+    flows.change("ioam", "namespaces:", f"admit: any\n{more}namespaces:")
+    flows.change("ioam", f'"{ROBOT}"', "")
+    line = f"list trace {ROBOT} of application 'robot' in `ids`: its packets count for a flow that fits them, too"
+    assert flows.check("ioam")[1][0] == f"warning: ioam.yaml: namespaces.123: {line}"
+    flows.change("ioam", "123: {ids: []}", "9: {ids: [aa]}")
+    assert flows.check("ioam")[1][0] == f"warning: ioam.yaml: namespaces.123: {line}"
+
+
 def test_a_flow_without_an_application_is_a_warning_alone(flows: Files) -> None:
     flows.change(
         "ioam", "{ue: 10.45.0.0/24, ports: 554}}", "{ue: 10.45.0.0/24, ports: 554}, robot-v4: {ue: 10.46.0.0/24}}"

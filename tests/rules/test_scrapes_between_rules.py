@@ -117,6 +117,34 @@ class Between(Case):
         return [replace(chain, rules=tuple(rules)), *others]
 
 
+def cases_of_a_new_flow() -> list[Case]:
+    """`both` has a trace and a flow, which the exporter shows for the second time in the newest scrape.
+
+    The trace alone is 100 of 400 packets/s, 25 W. With the flow it is more; rate() takes the little that it grew.
+    """
+    text = TOPOLOGY.replace(f'id: "{A}"', f'id: "{OTHER}"').replace(
+        "  camera:", f'  both: {{traces: [{{ioam_namespace: 123, id: "{A}"}}], flows: [new], path: [own]}}\n  camera:'
+    )
+    model = topology(text)
+    known = rates()
+    new = {f'ioam_flow_{unit}_total{{instance="",node_id="1",flow="new"}}': 100.0 for unit in ("packets", "bytes")}
+    series = {}
+    for name, rate in {**known, **new}.items():
+        before, brace, labels = name.partition("{")
+        for end, called in ((NOW, name), (NOW - SCRAPES, f"{before}_before{brace}{labels}")):
+            values = scraped(name, rate, end).split()
+            first = (NOW - 2 * SCRAPES + STEP) // STEP if name in new else 0
+            series[called] = " ".join("_" if place < first else value for place, value in enumerate(values))
+    rules = [rule for rule in generate(model)[0].rules if isinstance(rule, Rule)]
+    cuts = [0, *(number for number, rule in enumerate(rules, 1) if "ioam_" in rule.expr)]
+    watts = 'sum(application_component:power_watts{application="both",component="own"})'
+    expect: dict[tuple[float, str], Mapping[str, float]] = {(NOW / 60, f"{watts} < 27"): {}}
+    return [
+        Between(f"new-{cut}", model, series, expect, step=STEP, only=frozenset({"attribution"}), stored_after=cut)
+        for cut in cuts
+    ]
+
+
 def cases() -> list[Case]:
     """One for each rule that reads counters, as the last one before the scrapes are stored, and one for none."""
     model = topology(TOPOLOGY)
@@ -144,3 +172,24 @@ def test_a_scrape_that_is_stored_between_two_rules_changes_no_share(promtool: Pa
     found = cases()
     assert len(found) > 8
     run(promtool, tmp_path, found)
+
+
+@pytest.mark.parametrize(("policy", "by"), [("packets-bytes", "count"), ("packets", "count"), ("bytes", "volume")])
+def test_the_guard_of_flows_reads_an_amount_that_is_recorded(policy: str, by: str) -> None:
+    text = f"""
+    policy: {policy}
+    sites: {{s: {{}}}}
+    hosts: {{u: {{site: s, power: [{{pdu: p, outlets: ["1"]}}]}}}}
+    components: {{u: {{role: upf, traffic: {{ioam: 1}}}}}}
+    applications: {{a: {{traces: [{{ioam_namespace: 123, id: "{A}"}}], flows: [f], path: [u]}}}}
+    """
+    rules = [rule for group in generate(topology(text)) for rule in group.rules if isinstance(rule, Rule)]
+    amounts = {rule.labels["by"] for rule in rules if rule.record == "node:seen:rate"}
+    read = {found[1] for rule in rules for found in re.finditer(r'node:seen:rate\{by="(\w+)",flow!=""', rule.expr)}
+    assert read == {by}
+    assert by in amounts
+
+
+def test_a_flow_that_is_shown_between_two_rules_is_whole_or_a_gap(promtool: Path, tmp_path: Path) -> None:
+    """The rule that looks whether a flow is counted reads what the shares were made of, and not the exporter."""
+    run(promtool, tmp_path, cases_of_a_new_flow())

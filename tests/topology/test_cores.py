@@ -89,7 +89,13 @@ def test_a_core_stands_where_it_means_something(traffic: dict[str, Any], line: s
         ("open5gs", {"core": {"ue": "10.0.0.1"}}, "applications.a.core: needs core: 'upf' knows applications by `qfi`"),
         ("ella", {}, "applications.a: 'upf' cannot tell applications apart: Ella Core counts its whole traffic"),
         ("open5gs", {"core": {}}, "applications.a.core[0]: needs one of qfi, ue, dnn, slice, group, session"),
-        ("open5gs", {"core": {"qfi": []}}, "applications.a.core[0]: needs one of qfi, ue, dnn, slice, group, session"),
+        ("open5gs", {"core": {"qfi": []}}, "applications.a.core[0]: qfi has no entry: give a value, or leave the key"),
+        ("open5gs", {"core": {"qfi": "5-7"}}, "applications.a.core[0]: qfi: '5-7' is not a number from 0 to 63"),
+        ("open5gs", {"core": {"qfi": [5, 64]}}, "applications.a.core[0]: qfi: '64' is not a number from 0 to 63"),
+        ("sdcore", {"core": {"ue": "10.0.0.0/24"}}, "applications.a.core[0]: ue: '10.0.0.0/24' is compared as it is"),
+        ("pfcp", {"core": {"dnn": "video*"}}, "applications.a.core[0]: dnn: 'video*' is compared as it is: list the"),
+        ("pfcp", {"core": {"slice": "1-00000A"}}, "applications.a.core[0]: slice: '1-00000A' is not an SST, or an SST"),
+        ("pfcp", {"core": {"group": [], "dnn": "video"}}, "applications.a.core[0]: group has no entry: give a value"),
     ],
 )
 def test_an_application_without_a_key_that_fits_is_an_error(core: str, entry: dict[str, Any], line: str) -> None:
@@ -102,10 +108,35 @@ def test_traffic_of_two_applications_is_claimed_once() -> None:
     core = {"core": "pfcp"}
     twice = plant(core, a={"core": {"group": ["x", "y"]}}, b={"core": {"group": "y"}})
     assert lines(twice) == ["applications.b.core[0]: is traffic that counts already for 'a'"]
+    within = plant(core, a={"core": {"group": "x"}}, b={"core": {"group": "x", "dnn": "video"}})
+    assert lines(within) == ["applications.b.core[0]: is traffic that counts already for 'a'"]
     perhaps = plant(core, a={"core": {"group": "x"}}, b={"core": {"dnn": "video"}})
     assert lines(perhaps) == ["warning: applications.b.core[0]: may be the same traffic as that of 'a'"]
     sound(plant(core, a={"core": {"group": "x", "dnn": "video"}}, b={"core": {"group": "y", "dnn": "video"}}))
     sound(plant(core, a={"core": [{"group": "x"}, {"dnn": "video"}]}))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "line"),
+    [
+        (
+            [],
+            [],
+            "warning: $ already counts for 'upf': if one place counts for both, write `anchor: upf`; if not, give ",
+        ),
+        (["i"], [], "$ of every instance counts for 'two': give that its `instances`, too"),
+        ([], ["i"], "$ of every instance counts for 'upf': give that its `instances`, too"),
+        (["i", "j"], ["j", "k"], "$ of instance 'j' already counts for 'upf'"),
+        (["i"], ["j"], None),
+    ],
+)
+def test_two_components_do_not_count_the_traffic_of_both(first: list[str], second: list[str], line: str | None) -> None:
+    data = plant({"core": "open5gs", "instances": first}, a={"core": {"qfi": 5}})
+    data["hosts"]["two"] = {"site": "s", "power": [{"pdu": "p", "outlets": ["2"]}]}
+    data["components"]["two"] = {"role": "upf", "policy": "bytes", "traffic": {"core": "open5gs", "instances": second}}
+    data["applications"]["a"]["path"] = ["upf", "two"]
+    found = [each.replace("components.two.traffic: open5gs", "$") for each in lines(data) if "two.traffic:" in each]
+    assert [each.startswith(line or "none") for each in found] == ([True] if line else []), found
 
 
 def test_a_key_that_no_core_of_the_path_knows_is_a_doubt() -> None:

@@ -48,7 +48,7 @@ def test_a_small_number_needs_no_decimal_point() -> None:
         ),
     ],
 )
-def test_what_cannot_be_a_slope_is_one_line(entries: list[dict[str, Any]], line: str) -> None:
+def test_an_entry_that_makes_no_sense_is_one_line(entries: list[dict[str, Any]], line: str) -> None:
     (found,) = lines(with_entries(*entries))
     assert found == f"components.upf-1.marginal[0]{line}"
 

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of policies, and the names that a topology file may write."""
 
+from typing import Any
+
 import pytest
 
 from joulepath_topology import Topology
 from joulepath_topology.policies import POLICIES
-from tests.topology.examined import changed, lines, sound
+from joulepath_topology.reading import examine
+from tests.topology.examined import changed, lines
 
 pytestmark = pytest.mark.unit
 
@@ -13,14 +16,91 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize("policy", POLICIES)
 def test_each_row_is_a_policy(policy: str) -> None:
     """A file and a component may name it, an editor offers it, and the weights of each part add up to 1."""
-    assert sound(changed(policy=policy)).policy == policy
-    assert sound(changed(components={"ru-1": {"policy": policy}})).components["ru-1"].policy == policy
-    assert Topology.model_json_schema()["properties"]["policy"]["enum"] == list(POLICIES)
+    topology, problems = examine(changed(policy=policy))
+    assert topology is not None
+    assert topology.policy == policy
+    assert all("policy" in str(problem) for problem in problems), "only data that it needs"
+    own, _ = examine(changed(components={"ru-1": {"policy": policy}}))
+    assert own is not None
+    assert own.components["ru-1"].policy == policy
+    assert policy in Topology.model_json_schema()["properties"]["policy"]["oneOf"][0]["enum"]
     assert POLICIES[policy].keys() == {"static", "dynamic", "undivided"}
     assert all(sum(weights.values()) == 1 for weights in POLICIES[policy].values())
 
 
 def test_another_word_is_not() -> None:
-    assert lines(changed(policy="byte")) == [
-        "policy: must be 'packets-bytes', 'bytes' or 'packets' (did you mean bytes?)"
+    (line,) = lines(changed(policy="byte"))
+    assert line.startswith("policy: must be 'packets-bytes', 'bytes', 'packets', 'equal',")
+    assert line.endswith("or '3gpp-eif' (did you mean bytes?)")
+
+
+UNIT = "components.ru-1."
+QUERY = {"traffic": {"query": {"packets": "sum(other_packets)", "bytes": "sum(other_bytes)"}}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "line"),
+    [
+        (
+            {"policy": {"static": {"equal": 0.5}}},
+            "policy.static: weights add up to 0.5: they must add up to 1; `unattributed` takes what is left",
+        ),
+        ({"policy": {"static": {"equal": -1, "count": 2}}}, "policy.static.equal: must be greater than or equal to 0"),
+        ({"policy": {"statc": {"equal": 1}}}, "policy.statc: unknown key 'statc' (did you mean static?)"),
+        ({"policy": {}}, "policy: needs static, dynamic, undivided or several of them"),
+        ({"policy": [1]}, "policy: must be a mapping of keys"),
+        (
+            {"policy": {"dynamic": {"steps": 1}}},
+            "policy.dynamic.steps: divides static power alone: let this part follow something else",
+        ),
+        (
+            {"policy": {"static": {"steps": 0.5, "count": 0.5}}},
+            "policy.static.steps: stands alone, as `{steps: 1}`: a step belongs to those that need it",
+        ),
+        (
+            {"policy": "capacity"},
+            "capacity: policy capacity needs its capacity, in bytes/s: add it, or give this component a policy",
+        ),
+        (
+            {"policy": {"dynamic": {"uplink": 1}}, **QUERY},
+            "traffic: policy of its own weights needs uplink bytes, which an IOAM node without named instances has",
+        ),
+        ({"policy": "steps", "steps": [{"above": 1}]}, "steps[0].watts: is missing"),
+    ],
+)
+def test_a_mistake_in_a_policy_is_one_line(entry: dict[str, Any], line: str) -> None:
+    """It names the key, and no form of pydantic's."""
+    assert lines(changed(components={"ru-1": entry})) == [UNIT + line]
+
+
+def test_reservations_are_those_of_the_applications() -> None:
+    """Somebody has to reserve, and not more than there is."""
+    reserved = {"ru-1": {"policy": "reservation", "capacity": 10}}
+    assert lines(changed(components=reserved)) == [
+        "components.ru-1: no application that passes it has a reservation, which its policy needs"
     ]
+    both = {"a": {"reservation": 7}, "b": {"reservation": 5}}
+    assert lines(changed(components=reserved, applications=both)) == [
+        "components.ru-1.capacity: is 10, but a, b reserve 12"
+    ]
+    assert lines(changed(components=reserved, applications={"a": {"reservation": 7}})) == []
+
+
+def test_data_without_their_policy_are_a_warning() -> None:
+    """They would count for nothing."""
+    unused = {"steps": [{"above": 1, "watts": 5}], "capacity": 9}
+    assert lines(changed(components={"ru-1": unused})) == [
+        "warning: components.ru-1.steps: counts with policy steps alone",
+        "warning: components.ru-1.capacity: counts with the policies capacity and reservation alone",
+    ]
+
+
+def test_a_part_without_weights_follows_the_policy_of_the_file() -> None:
+    """A component gives one part, the file another; the third one is as by default."""
+    data = changed(policy={"dynamic": "packets"}, components={"ru-1": {"policy": {"static": "equal"}}})
+    topology, problems = examine(data)
+    assert topology is not None
+    assert not problems
+    expected = {"static": {"equal": 1}, "dynamic": {"count": 1}, "undivided": {"volume": 1}}
+    assert topology.weights("ru-1") == expected
+    assert topology.weights("upf-1") == {**expected, "static": {"count": 1}}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joulepath ioam`: counts packets and bytes per IOAM trace on interfaces of this host."""
+"""`joulepath ioam`: counts packets and bytes per IOAM trace and flow on interfaces of this host."""
 
 import argparse
 import dataclasses
@@ -48,7 +48,7 @@ class IoamExporter(OneHost):
     """The exporter of one host; its counts are on `/metrics`. `read` reads the settings again, from `file`."""
 
     name = "ioam"
-    reads = "packets and bytes per IOAM trace"
+    reads = "packets and bytes per IOAM trace and flow"
     shown = SHOWN
 
     def __init__(
@@ -69,7 +69,8 @@ class IoamExporter(OneHost):
         does not know.
         """
         self._file = file
-        self._complaints = complaints
+        self.complaints = list(complaints)
+        """What was wrong in the `flows_file` at the start."""
         self._fallback = fallback
         self._settings = settings
         self._read = read
@@ -124,7 +125,7 @@ class IoamExporter(OneHost):
 
     def start(self) -> None:
         """Begins to count."""
-        for line in [*self._complaints, *remarks(self._settings.flows, sent=self._settings.counts_sent)]:
+        for line in [*self.complaints, *remarks(self._settings.flows, sent=self._settings.counts_sent)]:
             logger.warning("%s", line)
         source, carry = self._counting
         try:
@@ -134,8 +135,9 @@ class IoamExporter(OneHost):
                 raise
             self._count(self._fallback, carry, Before())
             self._settings = self._fallback
-            for line in mistake.messages:
-                logger.warning("%s: %s", self._settings.flows_file, line)
+            self.complaints = [f"{self._settings.flows_file}: {line}" for line in mistake.messages]
+            for line in self.complaints:
+                logger.warning("%s", line)
 
     def reload(self) -> None:
         """Counts by the settings as they are now and keeps earlier counts.
@@ -235,7 +237,7 @@ def run(args: argparse.Namespace) -> int:
     backend = "pcap" if args.pcap is not None else args.backend or settings.backend
     # Which one `auto` takes, it knows once all is open.
     capabilities = _NEEDS.get(backend, frozenset[int]().union(*_NEEDS.values()))
-    return serve(ioam, args, capabilities=capabilities, claim=ioam.claim)
+    return serve(ioam, args, capabilities=capabilities, claim=ioam.claim, complaint=lambda: "; ".join(ioam.complaints))
 
 
 def _keep(backend: str) -> None:

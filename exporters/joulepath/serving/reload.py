@@ -50,6 +50,12 @@ class Reloader:
         """Whether all parts are as their files say."""
         return all(part.failed_at is None for part in self._parts)
 
+    def began(self, name: str, complaint: str) -> None:
+        """Says why a part began without one of its files, if it did: that is tried again as after a failed reload."""
+        for part in self._parts:
+            if part.name == name and complaint:
+                part.failed_at, part.complaint = self._clock(), complaint
+
     def look(self) -> None:
         """Reads again the parts with changed files."""
         for part in self._parts:

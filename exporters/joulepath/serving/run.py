@@ -40,11 +40,13 @@ def serve(
     *,
     capabilities: Collection[int] = (),
     claim: Callable[[], None] = _nothing,
+    complaint: Callable[[], str] = str,
 ) -> int:
     """Serves `exporter` until SIGTERM or SIGINT, or prints one reading with `--once`. Returns the exit code.
 
     SIGHUP reads the configuration again, as does a change of its files. Once the ports are open and `claim` has
-    returned, the process gives up all of its capabilities but `capabilities`; no thread runs before that.
+    returned, the process gives up all of its capabilities but `capabilities`; no thread runs before that. `complaint`
+    says, once the exporter has started, which of its files it began without.
     """
     user = None if args.run_as is None else rights.User.of(args.run_as)
     latest = log.setup(args.log_level)
@@ -81,6 +83,7 @@ def serve(
     claim()
     _give_up(capabilities, user, [*exporter.files, *protection.security.files])
     exporter.start()
+    reloader.began(exporter.name, complaint())
     try:
         server.start()
         _until_ended(signals, reloader, look_seconds)

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from joulepath_lab.run import doctor, doors, page
+from joulepath_lab.run import doctor, doors, page, whatif
 from joulepath_lab.run.doors import Door
 from joulepath_lab.run.results import OTHERS, Component, Host, Results, measure
 from joulepath_lab.run.stack import Lab, LabError
@@ -60,6 +60,7 @@ def run(
         time.sleep(1.5)  # the truth must reach beyond the last evaluation
         lab.check()
         told = doctor.findings(lab)
+        saved = whatif.answers(lab)
         truth = Truth(lab.history, lab.scenario)
         found = {
             topology: measure(
@@ -79,9 +80,11 @@ def run(
         return 1
     first, *_ = found.values()
     console.print(_table(first), _rest(first), sep="\n")
+    for line in whatif.lines(saved):
+        console.print(line, highlight=False, soft_wrap=True)
     if json_path is not None:
         others = {name: results.as_json() for name, results in found.items() if results is not first}
-        written = first.as_json() | {"others": others, "findings": told}
+        written = first.as_json() | {"others": others, "findings": told, "whatif": saved}
         json_path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     code = _verdict(lab, found, told, console, alert=alert)
     code = _reported(lab, begin, end, folder, console) or code

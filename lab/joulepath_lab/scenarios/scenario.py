@@ -16,7 +16,7 @@ from joulepath_lab.scenarios.server import Server
 from joulepath_lab.scenarios.sessions import Session
 from joulepath_lab.scenarios.streams import UPLINKS, Stream, names_of
 
-NAMES = ("native", "gtpu", "tagged", "factory", "core")
+NAMES = ("native", "gtpu", "tagged", "factory", "core", "choice")
 UNATTRIBUTED = "unattributed"
 FOLDER = Path(__file__).parent
 EXAMPLES = FOLDER.parents[2] / "examples"
@@ -74,6 +74,18 @@ class Core:
 
 
 @dataclass(frozen=True)
+class Question:
+    """A question for `joulepath whatif`: an application with another data rate, and another model."""
+
+    name: str
+    application: str
+    data_rate: float
+    """Factor of its packets and octets."""
+    instead: tuple[str, str] | None = None
+    """The model that it asks, and the one that it would ask."""
+
+
+@dataclass(frozen=True)
 class Scenario:
     """One laboratory; `scenarios/NAME.py` describes it, and its topology file."""
 
@@ -117,6 +129,9 @@ class Scenario:
     """A core with an SMF; None where nothing establishes sessions."""
     tagging: Tagging | None = None
     """None where the senders write the IOAM header themselves."""
+
+    questions: tuple[Question, ...] = ()
+    """Changes of which the savings are asked for at the end."""
 
     derive: Callable[[dict[str, Any]], Mapping[str, dict[str, Any]]] | None = None
     """The topologies that run, by name, from the one in the file; None where that runs as it is."""

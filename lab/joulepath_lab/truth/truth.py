@@ -100,6 +100,10 @@ class Truth:
                 watts[name] = watts.get(name, 0.0) + share.total
         return watts
 
+    def sent(self, sender: str, field: str, begin: float, end: float) -> float:
+        """What a sender counted in an interval; `field` is one of the ledger's."""
+        return self._step(begin, end)[f"{sender}:{field}"]
+
     def host(self, host: str, begin: float, end: float) -> float:
         """Mean watts at a machine's plug."""
         return sum(self._machine(host, begin, end))

@@ -48,9 +48,11 @@ def _still(context: Context, place: Place, traffic: Traffic, core: Core, amount:
     told = f"the {what} of {core.title} is 0 for {length(context.since)}"
     if busy := _busiest(context, traffic, amount):
         at, speed = busy
-        yield found("core/silent", place, f"{told}, while {at} carries {_speed(speed)}: it needs {core.needs}")
+        yield found(
+            "core/silent", place, f"{told}, while {at} carries {_speed(speed)}: it needs {core.needs}", (place,)
+        )
     else:
-        yield found("core/still", place, f"{told}: if traffic passes, it needs {core.needs}")
+        yield found("core/still", place, f"{told}: if traffic passes, it needs {core.needs}", (place,))
 
 
 def _busiest(context: Context, traffic: Traffic, amount: Amount) -> tuple[str, float] | None:

@@ -13,7 +13,7 @@ _DIGITS = 4
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
 
-_HEADINGS = {"ratio": "%", "g": "g CO\N{SUBSCRIPT TWO}", "count": "", "J/unit": ""}
+_HEADINGS = {"ratio": "%", "g": "g CO\N{SUBSCRIPT TWO}", "count": "", "J/unit": "", "g/unit": ""}
 """Units as they stand in headings, where that is not the unit itself."""
 
 
@@ -68,12 +68,12 @@ def decimals(largest: float, digits: int) -> int:
 
 
 def cell(column: Column, value: Value, places: int) -> str:
-    """A value as text; empty where it is not known. Amounts of different things, and joules for one, have no decimals
+    """A value as text; empty where it is not known. Amounts of different things, and those for one, have no decimals
     in common."""
     if value is None or isinstance(value, str):
         return value or ""
-    if column.unit == "J/unit":
-        return numbers.for_one(value).replace(" ", _SPACE).replace("-", _MINUS)
+    if column.unit in numbers.FOR_ONE:
+        return numbers.for_one(value, column.unit[0]).replace(" ", _SPACE).replace("-", _MINUS)
     if column.unit == "count":
         return number(value, 0 if value == round(value) else decimals(abs(value), _DIGITS))
     return number(value * 100 if column.unit == "ratio" else value, places)

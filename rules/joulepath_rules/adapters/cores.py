@@ -6,6 +6,7 @@ A label of a subscriber stands in a selector only: each row is a sum, with the a
 
 from collections.abc import Iterator, Sequence
 
+from joulepath_rules.adapters import guards
 from joulepath_rules.adapters.guards import SENSIBLE, counting, guarded, recent, steady
 from joulepath_rules.rule import Rule, number, selector
 from joulepath_topology import Topology, promql
@@ -31,8 +32,7 @@ def cores(topology: Topology, name: str, traffic: Traffic) -> Iterator[Rule]:
         parts = _rows(topology, name, traffic, amount)
         seen = [*parts.values(), f'label_replace({every}, "total", "user", "", "")']
         yield Rule("adapter:seen:rate", "\nor ".join(seen), where)
-        total = f"sum(adapter:seen:rate{selector(**where, total='user')})"
-        yield Rule("adapter:whole:rate", f"{total} {SENSIBLE}{_guard(traffic, amount)}", where)
+        yield Rule("adapter:whole:rate", f"{guards.whole(**where)} {SENSIBLE}{_guard(traffic, amount)}", where)
         if parts:
             # An application without series has sent nothing while the whole is believed.
             found = [f"sum by (application) (adapter:seen:rate{selector(**where, total='')})"]

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from joulepath_rules.rule import selector
 from joulepath_topology import promql
 
 # The range of a query's result: a value below 0, NaN or Inf (a division by 0) is not an amount, but a gap.
@@ -19,6 +20,16 @@ class Amount:
     """The selectors of a query, which may be of another exporter than the whole."""
     there: str = ""
     """A selector that has series only while something is there, where the exporter ends the series of what is gone."""
+
+
+def whole(counter: str, by: str) -> str:
+    """All traffic of a counter in this evaluation, never less than the sum of its parts.
+
+    rate() extrapolates a part that began within the window further than the whole, and the keys of two applications
+    may select the same traffic.
+    """
+    user, parts = (f"adapter:seen:rate{selector(counter=counter, by=by, total=total)}" for total in ("user", ""))
+    return f'max(sum({user})\n  or label_replace(sum({parts}), "total", "parts", "", "") and on () {user})'
 
 
 def recent(*selectors: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from joulepath_rules import marks
 from joulepath_rules.adapters.cores import cores
-from joulepath_rules.adapters.guards import SENSIBLE, counting, guarded, lasting, recent, steady
+from joulepath_rules.adapters.guards import SENSIBLE, counting, guarded, lasting, recent, steady, whole
 from joulepath_rules.rule import Rule, number, selector
 from joulepath_topology import Topology, promql
 from joulepath_topology.components import Component, IoamNode, Served, Tokens, Traffic
@@ -127,8 +127,7 @@ def _ioam(topology: Topology, name: str, traffic: Traffic, ioam: IoamNode) -> It
             if expr is not None:
                 yield Rule("adapter:whole:rate", guarded(expr), {"counter": name, "by": by})
         elif ioam.instances and traffic.core is None:
-            whole = f"sum(adapter:seen:rate{selector(counter=name, by=by, total='user')})"
-            yield Rule("adapter:whole:rate", whole, {"counter": name, "by": by})
+            yield Rule("adapter:whole:rate", whole(name, by), {"counter": name, "by": by})
 
 
 def _served(name: str, kind: str, served: Served, unit: str) -> str:

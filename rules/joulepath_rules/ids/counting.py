@@ -48,8 +48,12 @@ def _traces(topology: Topology, read: Read) -> Iterator[Difference]:
             route = topology.mark_route(one.application, one.trace)
             passed = sorted({topology.counted_at(member) for member in route} & here)
             message = _uncounted(model, one) if passed else None
+            place = f"namespaces.{one.trace.ioam_namespace}"
             if message is not None:
-                yield Difference(path, f"namespaces.{one.trace.ioam_namespace}", f"{message}; it passes {passed[0]!r}")
+                yield Difference(path, place, f"{message}; it passes {passed[0]!r}")
+            elif passed and (model.flows or model.flows_file is not None) and not _is_listed(model, one):
+                message = f"list {one} in `ids`: its packets count for a flow that fits them, too"
+                yield Difference(path, place, message, "warning")
 
 
 def _flows(topology: Topology, read: Read) -> Iterator[Difference]:
@@ -115,6 +119,14 @@ def _uncounted(read: ConfigModel, one: Traced) -> str | None:
             return None
         return f"is missing, and with it {one}: the file has {_listed(read.namespaces) or 'no other'}"
     return _unlabelled(model, one, admitted=read.admit == "any")
+
+
+def _is_listed(read: ConfigModel, one: Traced) -> bool:
+    model = read.namespaces.get(one.trace.ioam_namespace)
+    if model is None:
+        return False
+    namespace = model.namespace()
+    return not namespace.octets or bytes.fromhex(one.trace.id) in namespace.ids
 
 
 def _unlabelled(model: NamespaceModel, one: Traced, *, admitted: bool) -> str | None:

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from joulepath_topology.checks import applications, budgets, components, cores, hosts, marginal, nodes, sites
+from joulepath_topology.checks import applications, budgets, components, cores, hosts, marginal, nodes, policies, sites
 from joulepath_topology.checks.doubts import doubts
 from joulepath_topology.durations import duration
 from joulepath_topology.model import Topology
@@ -25,6 +25,8 @@ def check(topology: Topology, data: dict[Any, Any]) -> Iterator[Problem]:
     yield from applications.check(topology, declared)
     yield from budgets.check(topology, declared)
     yield from cores.check(topology)
+    yield from cores.shared(topology)
+    yield from policies.check(topology)
     yield from marginal.check(topology, declared)
     yield from doubts(topology)
 

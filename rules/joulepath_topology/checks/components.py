@@ -8,7 +8,7 @@ from joulepath_topology.checks import cores
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.placements import Placement, gpu_box, gpu_shares, own_shares
-from joulepath_topology.policies import amounts_needed
+from joulepath_topology.policies import amounts_needed, title
 from joulepath_topology.problem import Declared, Place, Problem, absent
 from joulepath_topology.shares import HOST, Share
 
@@ -67,7 +67,7 @@ def _policy(topology: Topology, name: str) -> Iterator[Problem]:
     """A policy that needs an uncounted amount would silently attribute nothing."""
     component = topology.components[name]
     anchored = topology.components.get(topology.counted_at(name), component)
-    policy = component.policy or topology.policy
+    policy, weights = title(component.policy or topology.policy), topology.weights(name)
     words = {"count": "requests", "volume": "tokens"} if component.requests else {"count": "packets", "volume": "bytes"}
     if component.requests:
         counted, key = component.requests.units, "requests"
@@ -79,13 +79,13 @@ def _policy(topology: Topology, name: str) -> Iterator[Problem]:
         counted, key = tuple(unit for unit in ("packets", "bytes") if getattr(query, unit) is not None), "traffic"
     else:
         return
-    for amount in sorted(amounts_needed(policy)):
+    for amount in sorted(amounts_needed(weights)):
         if words[amount] not in counted:
             needs = f"policy {policy} needs {words[amount]}"
             message = f"{needs}: add a query for them, or give this component a policy"
             if component.requests and component.requests.served:
-                title = SERVERS[component.requests.kind].title
-                message = f"{needs}, which {title} does not count: give this component a policy"
+                server = SERVERS[component.requests.kind].title
+                message = f"{needs}, which {server} does not count: give this component a policy"
             chosen = ("policy",) if component.policy is None else ("components", name, "policy")
             yield Problem(("components", name, key), message, (("components", topology.counted_at(name), key), chosen))
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of cores: amounts that they do not count, keys that they do not know, traffic that two applications claim."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
@@ -8,9 +9,10 @@ from joulepath_topology.components import Traffic
 from joulepath_topology.cores.keys import InCore
 from joulepath_topology.cores.schema import Core
 from joulepath_topology.model import Topology
-from joulepath_topology.policies import POLICIES, amounts_needed
+from joulepath_topology.policies import POLICIES, amounts_needed, title
 from joulepath_topology.problem import Problem
 
+ANCHOR = "if one place counts for both, write `anchor: {}`; if not, give each its `instances`"
 WORDS = {"count": "packets", "volume": "bytes"}
 
 
@@ -19,8 +21,12 @@ def policy(topology: Topology, name: str, traffic: Traffic) -> Iterator[Problem]
     core, component = traffic.of_core, topology.components[name]
     if core is None:
         return
-    chosen = component.policy or topology.policy
-    lacking = [by for by in sorted(amounts_needed(chosen)) if not _counts(core, by, beside=traffic.ioam is not None)]
+    chosen = title(component.policy or topology.policy)
+    lacking = [
+        by
+        for by in sorted(amounts_needed(topology.weights(name)))
+        if not _counts(core, by, beside=traffic.ioam is not None)
+    ]
     if not lacking:
         return
     why = "for an application" if core.divides and traffic.ioam is None else "for the whole"
@@ -33,7 +39,7 @@ def policy(topology: Topology, name: str, traffic: Traffic) -> Iterator[Problem]
 
 
 def _fits(core: Core, chosen: str, *, beside: bool) -> bool:
-    return all(_counts(core, by, beside=beside) for by in amounts_needed(chosen))
+    return all(_counts(core, by, beside=beside) for by in amounts_needed(POLICIES[chosen]))
 
 
 def _counts(core: Core, by: str, *, beside: bool) -> bool:
@@ -78,6 +84,30 @@ def check(topology: Topology) -> Iterator[Problem]:
                 yield Problem(("applications", application, "core", number), message, severity="warning")
 
 
+def shared(topology: Topology) -> Iterator[Problem]:
+    """A core that two components use, other than at different instances: each would have the traffic of both."""
+    users: dict[str, dict[str, frozenset[str]]] = defaultdict(dict)
+    for name, component in topology.components.items():
+        traffic = component.traffic
+        if traffic is None or traffic.core is None:
+            continue
+        ours = frozenset(traffic.instances)
+        for other, theirs in users[traffic.core].items():
+            if ours and theirs and not ours & theirs:
+                continue
+            if ours == theirs:
+                message = f"{traffic.core} already counts for {other!r}: {ANCHOR.format(other)}"
+            elif ours and theirs:
+                message = f"{traffic.core} of instance {min(ours & theirs)!r} already counts for {other!r}"
+            else:
+                every = other if ours else name
+                message = f"{traffic.core} of every instance counts for {every!r}: give that its `instances`, too"
+            because = (("components", other, "traffic"),)
+            yield Problem(("components", name, "traffic"), message, because, "warning" if ours == theirs else "error")
+            break
+        users[traffic.core][name] = ours
+
+
 def _counted(topology: Topology, application: str) -> set[str]:
     """The components at which an application is counted, as far as they are declared."""
     route = [member for member in topology.route(application) if member in topology.components]
@@ -99,6 +129,6 @@ def _overlap(one: InCore, other: InCore) -> tuple[Literal["error", "warning"], s
     shared = one.given.keys() & other.given.keys()
     if any(not set(one.given[key]) & set(other.given[key]) for key in shared):
         return None
-    if one.given.keys() == other.given.keys():
+    if one.given.keys() <= other.given.keys() or one.given.keys() >= other.given.keys():
         return "error", "is traffic that counts already for"
     return "warning", "may be the same traffic as that of"

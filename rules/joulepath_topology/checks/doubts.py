@@ -5,13 +5,12 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
 from joulepath_topology import promql
-from joulepath_topology.checks.sites import factors
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
 from joulepath_topology.patterns import both_fit
 from joulepath_topology.problem import Place, Problem
-from joulepath_topology.queries import gpu_meters, queries, sources
+from joulepath_topology.queries import factors, gpu_meters, queries, sources
 from joulepath_topology.shares import KEPLER_KINDS, Share
 
 # Beyond these a number was probably meant in another unit. Coal, the dirtiest grid, emits about 1000 g/kWh.
@@ -30,8 +29,8 @@ def doubts(topology: Topology) -> Iterator[Problem]:
     for found in (
         _window,
         _sites,
-        _prices,
         _embodied,
+        _prices,
         _tiers,
         _scales,
         _same_query,

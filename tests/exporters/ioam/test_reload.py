@@ -211,7 +211,8 @@ def test_a_start_goes_on_without_flows_that_the_backend_does_not_know(
     exporter = IoamExporter(both, source=Source, fallback=own)
     exporter.start()
     assert made == [both, dataclasses.replace(own, before=Before())]
-    assert f"{tmp_path}/flows.yaml: flows.pod: `cgroup` is known to the ebpf backend only" in caplog.text
+    line = f"{tmp_path}/flows.yaml: flows.pod: `cgroup` is known to the ebpf backend only, for packets sent here"
+    assert (exporter.complaints, line in caplog.text) == ([line], True)
     with pytest.raises(UsageError, match="`cgroup` is known"):
         IoamExporter(both, source=Source).start()
 

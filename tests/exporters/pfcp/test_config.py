@@ -66,10 +66,29 @@ def test_an_empty_file_leaves_all_to_the_defaults() -> None:
         ("secret_file: /nowhere/secret", "secret_file: /nowhere/secret cannot be read"),
         ("bounds: {session: 1}", "unknown key"),
         ("flows_file: {path: a, seconds: 0}", "flows_file.seconds: must be greater than or equal to 0.5"),
-        ("upfs: {upf-1: 192.0.2.1/24}", "must be an IPv4 or IPv6 address or prefix"),
+        ("upfs: {upf-1: 192.0.2.1/24}", "upfs.upf-1.0: must be an IPv4 or IPv6 address or prefix"),
+        ("groups: {a: }", "groups.a: must be a mapping of keys"),
+        ("groups: {a: {apn: video}}", "groups.a.apn: unknown key 'apn'"),
+        ("groups: {a: [{dnn: b}, {dnn: []}]}", "groups.a.1.dnn: needs at least one entry"),
+        ("groups: {a: {qfi: 70}}", "groups.a.qfi.0: must be less than or equal to 63"),
+        ("groups: {a: {slice: 1-5}}", "groups.a.slice.0: a slice is its SST, or SST and SD as in `1-010203`"),
+        ("groups: {a: {slice: ['1*', 01-010203]}}", "groups.a.slice.1: a slice is its SST, or SST and SD"),
+        ("groups: {a: {slice: '256'}}", "groups.a.slice.0: a slice is its SST, or SST and SD"),
+        ("groups: {a: {match: {dnn: b, upf: c}}}", "groups.a.match.upf: unknown key 'upf'"),
+        ("groups: {a: {match: {dnn: b}, each: user}}", "groups.a.each: must be 'subscriber'"),
     ],
 )
 def test_a_mistake_is_a_line_that_names_its_key(text: str, mistake: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(Path("pfcp.yaml"), text)
-    assert any(mistake in message and message.startswith("pfcp.yaml: ") for message in caught.value.messages)
+    assert [mistake in message and message.startswith("pfcp.yaml: ") for message in caught.value.messages] == [True]
+
+
+def test_relative_paths_start_at_the_folder_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("secret\n")
+    file = tmp_path / "pfcp.yaml"
+    file.write_text("flows_file: {path: flows.yaml}\nstate_file: run/state.json\nsecret_file: key\n")
+    settings = read(file)
+    assert settings.flows is not None
+    assert (settings.flows.path, settings.state) == (tmp_path / "flows.yaml", tmp_path / "run" / "state.json")
+    assert settings.secret == (tmp_path / "key").read_text().strip()

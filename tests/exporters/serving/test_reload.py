@@ -98,6 +98,23 @@ def test_a_failed_part_is_retried_and_logged_once(kept: Kept, caplog: pytest.Log
     assert reloader.successful
 
 
+def test_a_part_that_began_without_a_file_is_tried_again(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+    """Also where nothing changes that can be seen: a right to read, for instance."""
+    now = [0.0]
+    reloader = Reloader([kept.part()], clock=lambda: now[0])
+    reloader.began("web", "no part of this")
+    reloader.began("own", "")
+    assert reloader.successful
+    reloader.began("own", f"{kept.path}: is wrong; {kept.path}: in two ways")
+    assert not reloader.successful
+    kept.path.write_text("wrong")
+    reloader.look()
+    assert (reloader.successful, caplog.records) == (False, [])  # it was said at the start
+    kept.path.write_text("right")
+    reloader.look()
+    assert (reloader.successful, kept.word) == (True, "right")
+
+
 def test_one_part_that_is_wrong_harms_no_other(tmp_path: Path, kept: Kept) -> None:
     other_path = tmp_path / "web"
     other_path.write_text("a")

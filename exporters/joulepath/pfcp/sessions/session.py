@@ -117,17 +117,22 @@ class Session:
         self.counted = counted
         self._choose()
 
-    def measured(self, urr: int) -> tuple[Measured, bool]:
-        """A URR that reports, and whether it counts. One that was not seen to be made counts where no other does."""
+    def measured(self, urr: int, *, room: bool = True) -> tuple[Measured, bool]:
+        """A URR that reports, and whether it counts. One that was not seen to be made counts where no other does.
+
+        Without `room` it is not remembered.
+        """
         found = self.urrs.get(urr)
         if found is not None:
             return found, urr in self.counted
         if (found := self.retired.get(urr)) is not None:
             return found, True
         found = Measured(Urr(urr))
-        if len(self.urrs) < MOST_RULES:
+        if room and len(self.urrs) < MOST_RULES:
             self.urrs[urr] = found
             self._choose()
+            if self.tallied is not None:
+                self.tallied = self.tallied._replace(rules=self.rules())
         return found, urr in self.counted
 
     def rules(self) -> int:

@@ -214,7 +214,7 @@ class Tracker:
     ) -> None:
         place = datagram.target, message.seid
         session = self._register.at_smf.get(place)
-        self._usage.count(session, place, datagram.source, found.reports, moment)
+        self._usage.count(session, place, datagram.source, found.reports, moment, self._most_rules)
         if session is None or asked is None or not found.accepted or self._full(session, asked):
             return
         if asked.seid is not None:  # another SMF of the set takes over
@@ -231,7 +231,7 @@ class Tracker:
         del asked
         place = datagram.target, message.seid
         session = self._register.at_smf.get(place)
-        self._usage.count(session, place, datagram.source, found.reports, moment)
+        self._usage.count(session, place, datagram.source, found.reports, moment, self._most_rules)
         if found.accepted or found.cause == _NOT_FOUND:
             self._register.forget(place)
             if session is not None:
@@ -240,13 +240,18 @@ class Tracker:
     def _report(self, datagram: Datagram, message: Message, found: Content, moment: float) -> None:
         place = datagram.target, message.seid
         session = self._register.at_smf.get(place)
-        self._usage.count(session, place, datagram.source, found.reports, moment)
+        self._usage.count(session, place, datagram.source, found.reports, moment, self._most_rules)
         if found.deleted and session is not None:
             self._end(session)
 
+    @property
+    def _most_rules(self) -> int:
+        """Of all sessions."""
+        return self._bounds.sessions * _RULES_PER_SESSION
+
     def _full(self, session: Session, asked: Content | None = None) -> bool:
         more = session.rules() if asked is None else _made(asked)
-        return self.counts.rules + more > self._bounds.sessions * _RULES_PER_SESSION
+        return self.counts.rules + more > self._most_rules
 
     def _tally(self, session: Session) -> None:
         """Brings the sums over all sessions up to date."""

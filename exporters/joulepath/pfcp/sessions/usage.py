@@ -19,15 +19,20 @@ class Usages:
         self._counts = counts
         self._register = register
 
-    def count(
-        self, session: Session | None, place: Place, upf: bytes, reports: Sequence[Report], moment: float
+    def count(  # noqa: PLR0917  # of one message
+        self, session: Session | None, place: Place, upf: bytes, reports: Sequence[Report], moment: float, most: int
     ) -> None:
-        """Counts the reports of one message about the session at `place`, which came at `moment` [s]."""
+        """Counts the reports of one message about the session at `place`, which came at `moment` [s].
+
+        `most` rules may all sessions have; a URR that no message has made is one.
+        """
         for report in reports:
             if session is None:
                 self._count_unknown(place, upf, report, moment)
                 continue
-            measured, counts = session.measured(report.urr)
+            rules = session.rules()
+            measured, counts = session.measured(report.urr, room=self._counts.rules < most)
+            self._counts.rules += session.rules() - rules
             before = measured.numbers.missing
             if measured.numbers.arrive(report.sequence) is Arrival.DUPLICATE:
                 self._counts.events["duplicate_reports"] += 1

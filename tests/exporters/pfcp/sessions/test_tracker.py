@@ -198,6 +198,20 @@ def test_labels_are_bounded_whatever_the_messages_say() -> None:
     assert (n4.total, n4.tracker.groups.folded > 0) == (20 * 300, True)
 
 
+def test_reports_of_urrs_that_no_message_made_take_bounded_memory() -> None:
+    """Of all sessions together: 16 rules for each possible one. The sum is that of the sessions."""
+    n4 = N4(replace(SETTINGS, bounds=Bounds(sessions=2)))
+    n4.establish(1)
+    for urr in range(2, 100):
+        n4.report(1, replace(FIRST, urr=urr))
+    (session,) = n4.tracker.sessions
+    assert (session.rules(), n4.tracker.counts.rules) == (32, 32)
+    n4.report(1, FIRST)
+    assert n4.usage["other", "", "", "uplink"] == 100
+    n4.ask(lab.DELETE, 1, [], [lab.cause()])
+    assert n4.tracker.counts.rules == 0
+
+
 def test_waiting_requests_take_bounded_memory() -> None:
     n4 = N4(replace(SETTINGS, bounds=Bounds(transactions=100)))
     for sequence in range(1000):

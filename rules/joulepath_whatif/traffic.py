@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Traffic and slopes, now and in the scenario, and what the power of each component changes by."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from joulepath.errors import JoulepathError
+from joulepath_rules.places import AMOUNTS
+from joulepath_topology import Topology
+from joulepath_topology.checks.marginal import counted
+from joulepath_topology.marginal import Marginal, amount_of, of_application
+from joulepath_whatif.present import Key, Present
+from joulepath_whatif.scenario import ApplicationChange, ComponentChange, Scenario
+from joulepath_whatif.span import Span, total
+
+OTHERS = ""
+"""Stands for all traffic of no application."""
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Rates by application, component and amount, now and then."""
+
+    topology: Topology
+    scenario: Scenario
+    now: Mapping[Key, float]
+    then: Mapping[Key, float]
+
+    def slopes(self, component: str, application: str, *, then: bool) -> Sequence[Marginal] | None:
+        """The entries that hold for an application at a component; None where it has none."""
+        change = self.scenario.components.get(component)
+        if then and change is not None and change.joules:
+            return [Marginal.model_validate({"per": unit, "joules": each}) for unit, each in change.joules.items()]
+        return of_application(self.topology.components[component].marginal, application) or None
+
+    def marginal(self, component: str, application: str, *, then: bool) -> Span | None:
+        """Watts that the traffic of an application adds at a component; None where that is not known."""
+        slopes = self.slopes(component, application, then=then)
+        if slopes is None:
+            return None
+        rates, parts = self.then if then else self.now, []
+        for slope in slopes:
+            rate = 1.0 if slope.amount is None else rates.get((application, component, slope.amount))
+            if rate is None:
+                return None
+            parts.append(_span(slope).times(rate))
+        return total(parts)
+
+    def change(self, component: str, application: str) -> Span | None:
+        """The change of these watts. One slope at two rates has one error, not two."""
+        before, after = (self.slopes(component, application, then=then) for then in (False, True))
+        if before is None or after is None:
+            return None
+        if before != after:
+            watts = [self.marginal(component, application, then=then) for then in (False, True)]
+            return None if watts[0] is None or watts[1] is None else watts[1] + watts[0].times(-1)
+        parts = []
+        for slope in before:
+            if slope.amount is None:
+                continue
+            key = (application, component, slope.amount)
+            if key not in self.now:
+                return None
+            parts.append(_span(slope).times(self.then[key] - self.now[key]))
+        return total(parts)
+
+    def changed(self, component: str, application: str) -> bool:
+        """Whether its traffic there, or what this adds, is another one."""
+        keys = [(application, component, by) for by in AMOUNTS]
+        if not any(rates.get(key) for rates in (self.now, self.then) for key in keys):
+            return False
+        if self.slopes(component, application, then=False) != self.slopes(component, application, then=True):
+            return True
+        return any(self.now.get(key) != self.then.get(key) for key in keys)
+
+    def senders(self, component: str) -> list[str]:
+        """The applications that use a component, now or then, and all others together."""
+        found = {name for name, at, _ in (*self.now, *self.then) if at == component}
+        return sorted(found)
+
+
+def _span(slope: Marginal) -> Span:
+    return Span(slope.joules, slope.low, slope.high)
+
+
+def traffic(topology: Topology, present: Present, scenario: Scenario) -> Traffic:
+    """The traffic of now and of the scenario. Raises JoulepathError where what changes is not known."""
+    now = dict(present.traffic)
+    for component, by in present.whole:
+        declared = sum(rate for (_, at, of), rate in now.items() if (at, of) == (component, by))
+        now[OTHERS, component, by] = max(present.whole[component, by] - declared, 0.0)
+    then = {key: rate * _factor(topology, scenario, key) for key, rate in now.items()}
+    for name, change in scenario.applications.items():
+        _check_known(topology, now, name, change)
+        for before, after in change.instead.items():
+            if strange := sorted(set(counted(topology, after)) - set(counted(topology, before))):
+                raise JoulepathError(
+                    f"applications.{name}.instead: {after} counts {' and '.join(strange)}, and {before} does not: name "
+                    "a component that counts what the other one counts"
+                )
+            for by in map(amount_of, counted(topology, after)):
+                rate = then.get((name, before, by))
+                if rate is not None:
+                    then[name, after, by] = then.get((name, after, by), 0.0) + rate
+                    now.setdefault((name, after, by), 0.0)
+            for by in AMOUNTS:
+                if (name, before, by) in then:
+                    then[name, before, by] = 0.0
+    return Traffic(topology, scenario, now, then)
+
+
+def _factor(topology: Topology, scenario: Scenario, key: Key) -> float:
+    name, component, by = key
+    units = [unit for unit in counted(topology, component) if amount_of(unit) == by]
+    unit = units[0] if units else ("packets" if by == "count" else "bytes")
+    change = scenario.applications.get(name, ApplicationChange())
+    elsewhere = scenario.components.get(component, ComponentChange())
+    return change.factor(unit) * (elsewhere.tokens if unit == "tokens" else 1.0)
+
+
+def _check_known(topology: Topology, now: Mapping[Key, float], name: str, change: ApplicationChange) -> None:
+    """Refuses a change of traffic that was not counted."""
+    silent = [
+        component
+        for component in topology.route(name)
+        if counted(topology, component)
+        and (component in change.instead or any(change.factor(unit) != 1 for unit in counted(topology, component)))
+        and not any((name, component, by) in now for by in AMOUNTS)
+    ]
+    if silent:
+        raise JoulepathError(
+            f"applications.{name}: its traffic at {', '.join(silent)} is not known: state `marginal` there, and see "
+            "`joulepath doctor`"
+        )
+
+
+def unknown(found: Traffic) -> Iterator[str]:
+    """A line for each component where a change of power is not known."""
+    for component in found.topology.components:
+        for application in found.senders(component):
+            if found.changed(component, application) and found.change(component, application) is None:
+                whose = f"application {application}" if application else "the traffic of others"
+                yield (
+                    f"components.{component}: has no `marginal` for {whose}: run `joulepath calibrate marginal`, or "
+                    "declare a number"
+                )

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each policy by hand: the example of docs/reference/policies.md.
+
+A switch draws 160 W, of which 100 W are static. It carries 1000 packets/s and 1,000,000 bytes/s:
+    a            500 packets/s, 200,000 bytes/s: 180,000 uplink,  20,000 downlink
+    b            100 packets/s, 600,000 bytes/s:  60,000 uplink, 540,000 downlink
+    c            nothing
+    undeclared   400 packets/s, 200,000 bytes/s:  60,000 uplink, 140,000 downlink
+The 60 W that are dynamic are by bytes a 12, b 36, rest 12.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from joulepath_topology.policies import POLICIES
+from tests.rules.promtool import Case, grow, measured, outlet, run
+from tests.topology.examined import sound
+
+pytestmark = pytest.mark.unit
+
+IDS = {name: f"{number:032x}" for number, name in enumerate("abc", 1)}
+DIRECTIONS = ("uplink", "downlink")
+BYTES = {"a": (180_000, 20_000), "b": (60_000, 540_000), "c": (0, 0)}
+PACKETS = {"a": 500, "b": 100, "c": 0}
+RESERVED = {"a": 500_000, "b": 400_000, "c": 300_000}
+
+
+def data(policy: Any, **more: Any) -> dict[str, Any]:
+    """The switch, with more keys of the component."""
+    return {
+        "policy": policy,
+        "sites": {"s": {}},
+        "hosts": {"sw": {"site": "s", "static_watts": 100, "power": [{"pdu": "pdu", "outlets": ["1"]}]}},
+        "components": {"sw": {"role": "switch", "traffic": {"ioam": 7}, **more}},
+        "applications": {
+            name: {
+                "traces": [{"ioam_namespace": 123, "id": IDS[name]}],
+                "path": ["sw"],
+                **({"reservation": RESERVED[name]} if policy == "reservation" else {}),
+            }
+            for name in IDS
+        },
+    }
+
+
+def series(watts: float = 160) -> dict[str, str]:
+    """The plug and the packets."""
+    found = {**outlet("pdu", "1", watts), **measured(7)}
+    for name, identifier in IDS.items():
+        for direction, octets in zip(DIRECTIONS, BYTES[name], strict=True):
+            labels = f'ioam_namespace="123",trace_id="{identifier}",node_id="7",direction="{direction}"'
+            found[f"ioam_trace_bytes_total{{{labels}}}"] = grow(octets)
+            found[f"ioam_trace_packets_total{{{labels}}}"] = grow(PACKETS[name] / 2)
+    for direction, octets in zip(DIRECTIONS, (300_000, 700_000), strict=True):
+        labels = f'node_id="7",direction="{direction}"'
+        found[f"ioam_node_bytes_total{{{labels}}}"] = grow(octets)
+        found[f"ioam_node_packets_total{{{labels}}}"] = grow(500)
+    return found
+
+
+def watts(*of: float) -> Mapping[str, float]:
+    """The rows of a, b, c and unattributed, and so the whole."""
+    return {
+        f'application="{name}",component="sw",host="sw",segment="network",site="s"': each
+        for name, each in zip((*IDS, "unattributed"), of, strict=True)
+    }
+
+
+STEPS = {"steps": [{"above": 150_000, "watts": 12}, {"above": 500_000, "watts": 18}]}
+CAPACITY = {"capacity": 2_000_000}
+OWN = {"static": {"count": 0.5, "equal": 0.3, "unattributed": 0.2}, "dynamic": {"uplink": 0.25, "downlink": 0.75}}
+
+# Static watts + dynamic watts.
+EXAMPLES: dict[str, tuple[Any, dict[str, Any], Mapping[str, float]]] = {
+    "packets-bytes": ("packets-bytes", {}, watts(50 + 12, 10 + 36, 0, 40 + 12)),
+    "bytes": ("bytes", {}, watts(20 + 12, 60 + 36, 0, 20 + 12)),
+    "3gpp-eif": ("3gpp-eif", {}, watts(20 + 12, 60 + 36, 0, 20 + 12)),
+    "packets": ("packets", {}, watts(50 + 30, 10 + 6, 0, 40 + 24)),
+    # Three send: a, b and all that is undeclared.
+    "equal": ("equal", {}, watts(100 / 3 + 12, 100 / 3 + 36, 0, 100 / 3 + 12)),
+    # 12 W are for three, 18 W for b alone; 30 W are left for bytes.
+    "steps": (
+        "steps", STEPS, watts(100 / 3 + 12 / 3 + 6, 100 / 3 + 12 / 3 + 18 + 18, 0, 100 / 3 + 12 / 3 + 6),
+    ),
+    # Of 2,000,000 bytes/s a quarter, a fifth and 15 %.
+    "reservation": ("reservation", CAPACITY, watts(25 + 12, 20 + 36, 15, 40 + 12)),
+    # Without a capacity they divide all of it: 5, 4 and 3 twelfths.
+    "reservation-of-all": ("reservation", {}, watts(500 / 12 + 12, 400 / 12 + 36, 300 / 12, 12)),
+    "capacity": ("capacity", CAPACITY, watts(10 + 12, 30 + 36, 0, 60 + 12)),
+    # Less than what passes: then as by bytes.
+    "capacity-exceeded": ("capacity", {"capacity": 500_000}, watts(20 + 12, 60 + 36, 0, 20 + 12)),
+    "static-unattributed": ("static-unattributed", {}, watts(12, 36, 0, 100 + 12)),
+    # 50 W by packets, 30 W equally; 15 W by uplink of 300,000, 45 W by downlink of 700,000.
+    "own": (
+        OWN,
+        {},
+        watts(
+            25 + 10 + 15 * 180 / 300 + 45 * 20 / 700,
+            5 + 10 + 15 * 60 / 300 + 45 * 540 / 700,
+            0,
+            20 + 10 + 20 + 15 * 60 / 300 + 45 * 140 / 700,
+        ),
+    ),
+    "by-part": ({"static": "equal", "dynamic": "packets"}, {}, watts(100 / 3 + 30, 100 / 3 + 6, 0, 100 / 3 + 24)),
+}  # fmt: skip
+
+
+def test_every_policy_has_an_example() -> None:
+    """Also one that is added later."""
+    assert EXAMPLES.keys() >= POLICIES.keys()
+
+
+def test_each_policy_gives_the_watts_by_hand(promtool: Path, tmp_path: Path) -> None:
+    """Together they are the 160 W; static watts of an application are those that the policy gives it of the 100 W."""
+    cases = [
+        Case(
+            name,
+            sound(data(policy, **more)),
+            series(),
+            {
+                (4, "application_component:power_watts"): rows,
+                (4, "sum(application_component:power_watts)"): {"": 160},
+                (4, "sum(application:power_part_watts)"): {"": sum(list(rows.values())[:3])},
+            },
+        )
+        for name, (policy, more, rows) in EXAMPLES.items()
+    ]
+    run(promtool, tmp_path, cases)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command, against a real Prometheus that has the figures of the example house."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from joulepath.cli import main
+from joulepath_prometheus.client import Prometheus
+from joulepath_topology import read
+from joulepath_whatif import present
+from joulepath_whatif.present import Present
+from tests.conftest import Monitoring
+from tests.rules.backfilled import Sample, served
+from tests.whatif import house
+
+MEASURED = 0.75
+"""The part of the window in which node 4 was counted: its rates are low by as much."""
+
+
+def series(figures: Present) -> Iterator[tuple[str, float]]:
+    """The recorded series of the figures, by name."""
+    own = 'topology="joulepath"'
+    yield f"attribution:heartbeat{{{own}}}", 1.0
+    for (name, component, host), watts in figures.shares.items():
+        labels = f'{own},application="{name}",component="{component}",host="{host}"'
+        yield f"application_component:power_watts{{{labels}}}", watts
+    for (name, component, by), rate in figures.traffic.items():
+        labels = f'{own},application="{name}",component="{component}",by="{by}"'
+        yield f"application_component:traffic:rate{{{labels}}}", rate
+    for (component, by), rate in figures.whole.items():
+        counted = MEASURED if component.endswith("-1") else 1.0
+        yield f'component:counted:rate{{{own},component="{component}",by="{by}"}}', rate * counted
+    for (component, host, part), watts in figures.parts.items():
+        yield f'component:power_watts{{{own},component="{component}",host="{host}",part="{part}"}}', watts
+    yield f'node:measured:ratio{{{own},node_id="4"}}', MEASURED
+    for (site,), grams in figures.grams.items():
+        yield f'site:co2_grams_per_joule{{{own},site="{site}",basis="location"}}', grams
+    for (site,), ratio in figures.overhead.items():
+        yield f'site:overhead:ratio{{{own},site="{site}"}}', ratio
+    for (site, currency), price in figures.prices.items():
+        yield f'site:price_per_kilowatt_hour{{{own},site="{site}",currency="{currency}"}}', price
+
+
+def samples(end: float) -> Iterator[Sample]:
+    for name, value in sorted(series(house.present()), key=lambda each: each[0].partition("{")[0]):
+        for at in range(-240, 3600, 15):
+            yield name, value, end + at
+
+
+@pytest.fixture(scope="module")
+def server(monitoring: Monitoring, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with figures from four minutes ago until one hour from now."""
+    folder = tmp_path_factory.mktemp(monitoring.name)
+    with served(monitoring.prometheus, monitoring.promtool, folder, samples(time.time() // 15 * 15)) as asked:
+        yield asked.url
+
+
+@pytest.fixture
+def whatif(tmp_path: Path, server: str) -> Callable[..., int]:
+    (tmp_path / "house.yaml").write_text(house.TEXT)
+    return lambda *words: main(["whatif", str(tmp_path / "house.yaml"), "--prometheus", server, *words])
+
+
+@pytest.mark.long
+def test_the_figures_are_those_that_were_recorded(server: str, tmp_path: Path) -> None:
+    (tmp_path / "house.yaml").write_text(house.TEXT)
+    with Prometheus(server) as prometheus:
+        found = present.read(prometheus, read(tmp_path / "house.yaml"), time.time(), 120)
+    given = house.present()
+    for name in ("shares", "parts", "traffic", "whole", "grams", "overhead", "prices"):
+        assert getattr(found, name) == pytest.approx(getattr(given, name)), name
+
+
+@pytest.mark.long
+def test_arguments_and_a_file_ask_the_same(
+    whatif: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = {
+        "applications": {"camera": {"frame_rate": {"from": 30, "to": 10}, "instead": {"llm": "small"}}},
+        "hosts": {"gpu-1": {"asleep": 0.5, "asleep_watts": 20}},
+        "sites": {"edge": {"grams_per_kwh": 48}},
+    }
+    (tmp_path / "scenario.yaml").write_text(yaml.safe_dump(scenario))
+    assert whatif("--scenario", str(tmp_path / "scenario.yaml"), "--json") == 0
+    asked = json.loads(capsys.readouterr().out)
+    words = ["--frame-rate", "camera=30:10", "--instead", "camera=llm:small", "--asleep", "gpu-1=0.5:20"]
+    assert whatif(*words, "--grams-per-kwh", "edge=48", "--json") == 0
+    assert json.loads(capsys.readouterr().out) | {"time": asked["time"]} == asked
+    # The network 12 W, the model 30 - 50 / 3 * 0.2 W, and half of 80 W.
+    assert asked["meters"]["saved_watts"]["value"] == pytest.approx(12 + 30 - 10 / 3 + 40)
+    assert asked["meters"]["idle_saved_watts"] == pytest.approx(40)
+
+
+@pytest.mark.long
+def test_the_tables_say_what_is_saved_and_what_is_not(
+    whatif: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert whatif("--frame-rate", "camera=30:10") == 0
+    lines = capsys.readouterr().out.splitlines()
+    cells = [" ".join(line.split()) for line in lines]
+    assert "camera 236.8 103.8 -132.9 48.0 16.0 -32.0 -40.7 to -26.7" in cells
+    assert "robot 350.2 417.9 +67.6 78.0 78.0 0.0" in cells
+    assert "at the meters 820.0 788.0 -32.0 -32.0 -40.7 to -26.7" in cells
+    assert "of all hosts 129.6 125.8 -3.8" in cells
+    assert "of all hosts 0.2760 0.2645 -0.0115" in cells
+    moved = "count for robot (+67.6 W) and unattributed (+33.3 W)."
+    assert f"Shares fall by 132.9 W. 100.9 W of that are not saved: they stay, and {moved}" in lines
+    assert "The meters show 32.0 W less (26.7 to 40.7 W), 3.9 % of their 820.0 W." in lines
+
+
+@pytest.mark.long
+def test_a_server_without_figures_is_refused_in_one_line(
+    whatif: Callable[..., int], tmp_path: Path, server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other.yaml").write_text(f"name: other\n{house.TEXT}")
+    assert main(["whatif", str(tmp_path / "other.yaml"), "--prometheus", server, "--users", "camera=2"]) == 1
+    (line,) = capsys.readouterr().err.replace(server, "URL").splitlines()
+    assert line.startswith("joulepath whatif: URL: has no figures of topology 'other' now: load its rules there")
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "scenario: changes nothing: name a change, such as --users camera=0.5"),
+        (["--users", "camera"], "--users: must be NAME=VALUE: 'camera'"),
+        (["--users", "camra=2"], "scenario: applications.camra: 'camra' is not in the topology (did you mean camera?)"),
+        (["--users", "camera=few"], "scenario: applications.camera.users: must be a number"),
+        (["--users", "camera=-1"], "scenario: applications.camera.users: must be greater than or equal to 0"),
+        (["--frame-rate", "camera=0:10"], "scenario: applications.camera.frame_rate: from must be above 0"),
+        (
+            ["--resolution", "camera=big:1x1"],
+            "applications.camera.resolution: must be a number, or a resolution such",
+        ),
+        (["--instead", "camera=llm"], "--instead: needs two values with a colon between them: 'llm'"),
+        (["--instead", "camera=small:llm"], "applications.camera.instead.small: 'small' is not in the topology"),
+        (["--instead", "camera=llm:smal"], "instead.llm: 'smal' is not in the topology (did you mean small?)"),
+        (["--at", "llm=moon"], "scenario: components.llm.site: 'moon' is not in the topology"),
+        (["--asleep", "gpu-1=2:0"], "scenario: hosts.gpu-1.asleep: must be less than or equal to 1"),
+        (["--overhead", "edge=0.5"], "scenario: sites.edge.overhead: must be greater than or equal to 1"),
+    ],
+)
+def test_a_scenario_that_makes_no_sense_is_refused_in_one_line(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is asked: no server answers at this address."""
+    (tmp_path / "house.yaml").write_text(house.TEXT)
+    assert main(["whatif", str(tmp_path / "house.yaml"), "--prometheus", "http://127.0.0.1:9", *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
