@@ -200,23 +200,13 @@ parts = st.lists(st.integers(0, 40), min_size=4, max_size=4)
 
 
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    plugs=st.tuples(watts, watts, watts),
-    price=st.tuples(prices, prices, prices),
-    overhead=st.sampled_from([1, 1.25, 2]),
-    sent=parts,
-)
+@given(plugs=st.tuples(watts, watts, watts), price=st.tuples(prices, prices, prices), sent=parts)
 def test_applications_cost_what_the_meters_counted(
-    plugs: tuple[int, int, int],
-    price: tuple[float, float, float],
-    overhead: float,
-    sent: list[int],
-    promtool: Path,
-    tmp_path: Path,
+    plugs: tuple[int, int, int], price: tuple[float, float, float], sent: list[int], promtool: Path, tmp_path: Path
 ) -> None:
     """With `unattributed`, in each currency: watts of the plugs, times overhead, times price; all sites have one."""
     text = PRICED.replace("  d: {}", f"  d: {{price: {{currency: USD, per_kwh: {price[2]}}}}}")
-    text = text.replace("overhead: 1.5", f"overhead: {overhead}").replace("per_kwh: 0.2}", f"per_kwh: {price[0]}}}")
+    text = text.replace("per_kwh: 0.2}", f"per_kwh: {price[0]}}}")
     series = {"day_ahead": f"{price[1]}x40", **outlet("p", "1", plugs[0]), **outlet("p", "2", plugs[1])}
     series |= outlet("p", "3", 300) | outlet("p", "4", plugs[2])
     for number in range(1, 5):
@@ -226,12 +216,12 @@ def test_applications_cost_what_the_meters_counted(
         series |= trace(identifier, number, 1, volume)
     series |= trace(Y, 3, 1, 20) | trace(Z, 1, 1, 10)
     truth = {
-        'currency="EUR"': (plugs[0] * overhead * price[0] + plugs[1] * price[1]) / 1000,
+        'currency="EUR"': (plugs[0] * 1.5 * price[0] + plugs[1] * price[1]) / 1000,
         'currency="USD"': (300 * 0.1 + plugs[2] * price[2]) / 1000,
     }
-    both = {(8, f"sum by (currency) ({name})"): truth for name in ("application:cost_per_hour", "site:cost_per_hour")}
-    labelled = {(8, "sum by (currency) (team:application_cost_per_hour)"): truth}
-    run(promtool, tmp_path, [Case("sums", topology(text), series, {**both, **labelled})])
+    sums = ("application:cost_per_hour", "site:cost_per_hour", "team:application_cost_per_hour")
+    expect: dict[tuple[float, str], Mapping[str, float]] = {(8, f"sum by (currency) ({name})"): truth for name in sums}
+    run(promtool, tmp_path, [Case("sums", topology(text), series, expect)])
 
 
 def cost(application: str, currency: str, segment: str) -> str:
