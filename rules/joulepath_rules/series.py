@@ -204,6 +204,10 @@ PUBLIC = _series(
     ),
     ("application:energy_joules:1h", "application segment", "J", "energy in a closed UTC hour; one sample an hour"),
     ("application:co2_grams:1h", "application segment basis", "g", "CO2 in a closed UTC hour; one sample an hour"),
+    (
+        "application_site:energy_joules:1h", "application segment site", "J",
+        "energy at a site in a closed UTC hour; one sample an hour",
+    ),
     ("application:cost:1h", "application segment currency", "", "cost in a closed UTC hour; one sample an hour"),
     (
         "application:coverage:ratio:1h", "application", "",
@@ -267,6 +271,7 @@ STEPS = _series(
     ("adapter:vm_active:ratio", "vm host unit", "", "a virtual machine's active work / its host's, in one unit"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
     ("adapter:supply:watts", "site supply", "W", "what the meter of a supply shows"),
+    ("adapter:supply_share:ratio", "site supply", "", "a share that changes with the hour"),
     ("adapter:overhead:ratio", "site", "", "a live overhead"),
     ("supply:metered:ratio", "site supply", "", "the part of a site's power that a supply with a meter delivers"),
     ("embodied:power_watts", "embodied_in", "W", "power of a host with its GPUs"),
@@ -296,7 +301,7 @@ STEPS = _series(
     ("component:whole:rate", "component by", "1/s", "the same, but not less than `component:traced:rate`"),
     (
         "application_component:policy:amount", "application component host site segment by", "",
-        "an amount of an application at a component whose power follows more than packets and bytes",
+        "an amount of an application at a component, where power follows more than packets and bytes",
     ),
     ("component:policy:limit", "component by", "1/s", "where a step begins, and the capacity, as rates are counted"),
     ("component:policy:whole", "component by", "", "all of an amount that is not packets or bytes"),

@@ -8,6 +8,7 @@ from joulepath_report.amounts import per_unit
 from joulepath_report.budgets import budgets
 from joulepath_report.changes import changes
 from joulepath_report.energy import energy
+from joulepath_report.marginal import marginal
 from joulepath_report.measured import measure
 from joulepath_report.model import Table, Value
 from joulepath_report.notes import notes
@@ -287,3 +288,25 @@ components: {{qwen: {{role: model, host: gpu-1, requests: {{vllm: {{}}}}}}}}
     found = measure(Told(ours, slots(HOUR, HOUR + 3600), {}))
     note = next(table.note for table in places.tables(found) if table.id == "hosts")
     assert note.endswith("and that of its server is without it.") is said
+
+
+def test_marginal_energy_stands_beside_the_share() -> None:
+    """160 W are charged; its traffic adds 12 W (10 to 15) in the network and 40 W (30 to 60) at the model, all hour."""
+    rates: dict[tuple[str, str], Rows] = {}
+    for end, network, model in (("", 12, 40), ("_low", 10, 30), ("_high", 15, 60)):
+        rates["avg", f"application:power_marginal{end}_watts"] = {
+            ("app", "network"): {0: network},
+            ("app", "model"): {0: model},
+        }
+    rates["count", "application:power_marginal_watts"] = {("app", "calibrated"): {0: 480}}
+    asked = told(more=rates)
+    found = only(list(marginal(asked, measure(asked))))
+    hour = 3600
+    assert found.rows == (("app", 160 * hour, 52 * hour, 40 * hour, 75 * hour, 52 / 160, "calibrated"),)
+    rates["count", "application:power_marginal_watts"] = {("app", "declared"): {0: 480}}
+    del rates["avg", "application:power_marginal_low_watts"], rates["avg", "application:power_marginal_high_watts"]
+    asked = told(more=rates)
+    (row,) = only(list(marginal(asked, measure(asked)))).rows
+    assert row[3:5] == (None, None)
+    assert row[6] == "declared"
+    assert not list(marginal(told(), measure(told())))
