@@ -20,7 +20,7 @@ COMMANDS = {
     "bmc": ("joulepath.bmc.command", "exporter: power of servers and chassis over Redfish and IPMI"),
     "rapl": ("joulepath.rapl.command", "exporter: energy of the processor (RAPL) and of a board's sensors (hwmon)"),
     "gpu": ("joulepath.gpu.command", "exporter: energy of GPUs, and the activity of workloads on them"),
-    "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace"),
+    "ioam": ("joulepath.ioam.command", "exporter: packets and bytes per IOAM trace and flow"),
     "workload": ("joulepath.workload.command", "exporter: CPU time of this host's units, pods, containers, machines"),
     "pfcp": ("joulepath.pfcp.command", "exporter: bytes by DNN, slice and group, from a 5G core's usage reports"),
     "carbon": ("joulepath.carbon.command", "exporter: grams of CO2 for each kWh of a grid, from several sources"),

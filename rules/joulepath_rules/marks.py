@@ -61,13 +61,15 @@ def of(topology: Topology) -> Marks:
 def words(topology: Topology, features: Collection[str]) -> Mapping[str, str]:
     """The words in place of `$mark_labels`, `$mark_packets` and the like in attribution.yaml."""
     marks = of(topology)
+    labels = ", ".join(marks.labels)
     several = any(entry.flows and len(entry.marks) > 1 for entry in topology.applications.values())
     return {
         "$if_counted": UNCOUNTED.replace("$by", "count" if "count" in features else "volume") if several else "",
         "$mark_packets": marks.counter("packets"),
         "$mark_bytes": marks.counter("bytes"),
+        "$if_declared": f" and on ({labels}) {marks.constants}" if "flow" in marks.ways else "",
         **{f"$mark_{way}_bytes": marks.counter("bytes", f'direction="{way}"') for way in DIRECTIONS},
-        "$mark_labels": ", ".join(marks.labels),
+        "$mark_labels": labels,
         "$marks": marks.constants,
         "$unmarked": ",".join(f'{LABELS[way][-1]}=""' for way in dict.fromkeys(["trace", *marks.ways])),
     }

@@ -15,6 +15,7 @@ from joulepath_report.notes import notes
 from joulepath_report.period import slots
 from joulepath_report.questions import Rows
 from joulepath_topology import Topology
+from joulepath_topology.budgets import Budget
 from tests.report.told import Told
 from tests.rules.promtool import topology
 
@@ -211,20 +212,46 @@ def test_a_budget_shows_its_state_at_the_end() -> None:
     asked = told(
         more={
             ("end", "budget:energy_joules"): {("day",): {0: 1.8e6}},
+            ("end", "budget:remaining_joules"): {("day",): {0: 1.8e6}},
             ("end", "budget:projected_joules"): {("day",): {0: 7.2e6}},
             ("end", "budget:coverage:ratio"): {("day",): {0: 0.9}},
         }
     )
     table = only(list(budgets(asked)))
     assert table.rows == (
-        ("day", "app", "day", 1.8e6, 0.5, 3.6e6, 1.0, 0.5, 2.0, 0.9),
-        ("month", "late", "month", None, None, 3.6e6, 1.0, None, None, None),
+        ("day", "application app", "day", 1.8e6, 0.5, 3.6e6, 1.0, 1.8e6, 0.5, 0.5, 2.0, 0.9),
+        ("month", "application late", "month", None, None, 3.6e6, 1.0, None, None, None, None, None),
     )
     # Budgets are stated in kWh: people read them so.
     assert [column.unit for column in table.columns if column.short and column.key.startswith(("used_", "limit_"))] == [
         "kWh",
         "kWh",
     ]
+
+
+def test_budgets_of_co2_and_of_a_currency_are_tables_of_their_own() -> None:
+    """100 g of 400 g, and 1 EUR of 4 EUR with 3 EUR left."""
+    own = {
+        "gas": Budget.model_validate({"site": "lab", "co2": "400g", "window": "7d"}),
+        "bill": Budget.model_validate(
+            {"application": "app", "cost": "4 EUR", "per": "week", "time_zone": "Europe/Berlin"}
+        ),
+    }
+    answers: dict[tuple[str, str], Rows] = {
+        ("end", "budget:co2_grams"): {("gas",): {0: 100}},
+        ("end", "budget:projected_co2_grams"): {("gas",): {0: 200}},
+        ("end", "budget:coverage:ratio"): {("gas",): {0: 1}, ("bill",): {0: 0.5}},
+        ("end", "budget:cost"): {("bill",): {0: 1}},
+        ("end", "budget:remaining_cost"): {("bill",): {0: 3}},
+    }
+    asked = Told(TOPOLOGY.model_copy(update={"budgets": own}), slots(HOUR, HOUR + 3600), answers, {})
+    gas, bill = budgets(asked)
+    assert (gas.id, gas.rows) == ("budgets-co2", (("gas", "site lab", "7d", 100, 400, None, 0.25, 0.5, 1),))
+    assert (bill.id, bill.rows) == (
+        "budgets-cost-EUR",
+        (("bill", "application app", "week (Europe/Berlin)", 1, 4, 3, 0.25, None, 0.5),),
+    )
+    assert {column.unit for column in bill.columns} == {None, "EUR", "ratio"}
 
 
 def test_the_largest_change_comes_first() -> None:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exporter of packets and bytes per IOAM trace, as an IPv6 node sees them on its interfaces (RFC 9197, RFC 9486)."""
+"""Exporter of packets and bytes per IOAM trace and flow, as a node sees them on its interfaces (RFC 9197, RFC 9486)."""

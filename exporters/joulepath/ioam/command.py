@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`joulepath ioam`: counts packets and bytes per IOAM trace on interfaces of this host."""
+"""`joulepath ioam`: counts packets and bytes per IOAM trace and flow on interfaces of this host."""
 
 import argparse
 import dataclasses
@@ -48,7 +48,7 @@ class IoamExporter(OneHost):
     """The exporter of one host; its counts are on `/metrics`. `read` reads the settings again, from `file`."""
 
     name = "ioam"
-    reads = "packets and bytes per IOAM trace"
+    reads = "packets and bytes per IOAM trace and flow"
     shown = SHOWN
 
     def __init__(

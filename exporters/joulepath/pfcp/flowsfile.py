@@ -16,12 +16,15 @@ from joulepath.pfcp.sessions.groups import Groups
 from joulepath.pfcp.sessions.session import Session
 from joulepath.pfcp.sessions.tracker import Tracker
 from joulepath.pfcp.settings import FlowsFile, Network
+from joulepath.pfcp.wire.content import Ue
 
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.5
 _HEAD = "# Written by joulepath pfcp, which replaces it when sessions come and go.\n"
 _KEY = "flows:\n"
+_FEWEST_BITS = 32
+"""Of a user's prefix. With fewer, as a wrong length gives, one user would have the packets of a whole operator."""
 Match = dict[str, Sequence[str | int]]
 
 
@@ -72,9 +75,9 @@ class FlowsWriter:
         if not at_once and self._last is not None and now - self._last < self.file.seconds:
             return
         self._changes, self._last = changes, now
-        with self._tracker.lock:
-            found = flows(self._tracker.groups, self._tracker.sessions, by_teid=self.file.match == "teid")
-        kept = keep(rendered(found), self.file, len(_HEAD) + len(_KEY))
+        with self._tracker.lock:  # messages wait meanwhile: no longer than it takes to look at the sessions
+            parts = _parts(self._tracker.groups, self._tracker.sessions, by_teid=self.file.match == "teid")
+        kept = keep(rendered(_matches(parts)), self.file, len(_HEAD) + len(_KEY))
         self._tell(kept)
         text = joined(kept.flows.values())
         if text == self._text:
@@ -114,29 +117,57 @@ def flows(groups: Groups, sessions: Sequence[Session], *, by_teid: bool = False)
     An address belongs to the latest of its sessions. A session without an address has its tunnels, and with `by_teid`
     every one. Tunnels at different nodes may have the same TEID: one that two groups would have is left out.
     """
-    owners = {_network(ue.address, ue.bits): session for session in sessions for ue in session.users()}
-    addresses: dict[tuple[str, frozenset[int]], list[Network]] = {}
-    tunnels: dict[tuple[str, frozenset[int]], set[int]] = {}
+    return _matches(_parts(groups, sessions, by_teid=by_teid))
+
+
+class _Part(NamedTuple):
+    """The packets of one group, or those of some QFIs in it."""
+
+    name: str
+    qfis: frozenset[int]
+    users: list[Ue]
+    teids: set[int]
+
+
+def _parts(groups: Groups, sessions: Sequence[Session], *, by_teid: bool) -> list[_Part]:
+    """In the order of the groups, what `flows` writes, with each user's address and TEID by itself."""
+    owners = {_key(ue): session for session in sessions for ue in session.users() if ue.bits >= _FEWEST_BITS}
+    found: dict[tuple[str, frozenset[int]], _Part] = {}
     holders: dict[int, set[str]] = {}
     for session in sessions:
-        own = [] if by_teid else [network for ue in session.users()
-                                  if owners[network := _network(ue.address, ue.bits)] is session]  # fmt: skip
+        users = [ue for ue in session.users() if ue.bits >= _FEWEST_BITS]
+        own = [] if by_teid else [ue for ue in users if owners[_key(ue)] is session]
         whole = groups.label(session).group
-        teids = set() if own or (not by_teid and any(True for _ in session.users())) else set(session.teids())
+        teids = set() if users and not by_teid else set(session.teids())
         for teid in session.teids():
             holders.setdefault(teid, set()).add(whole)
-        for part in groups.parts(session):
-            addresses.setdefault(part, []).extend(own)
-            tunnels.setdefault(part, set()).update(teids)
+        for name, qfis in groups.parts(session):
+            part = found.setdefault((name, qfis), _Part(name, qfis, [], set()))
+            part.users.extend(own)
+            part.teids.update(teids)
     single = {teid for teid, names in holders.items() if len(names) == 1}
+    for part in found.values():
+        part.teids.intersection_update(single)
+    return sorted(found.values(), key=lambda part: groups.order(part.name))
+
+
+def _matches(parts: Iterable[_Part]) -> dict[str, list[Match]]:
+    """As the file has them: neighbours are joined."""
     found: dict[str, list[Match]] = {}
-    for name, qfis in sorted(addresses, key=lambda part: groups.order(part[0])):
+    for name, qfis, users, teids in parts:
         carried: Match = {"qfi": sorted(qfis)} if qfis else {}
-        if networks := addresses[name, qfis]:
-            found.setdefault(name, []).append({"ue": [str(network) for network in _joined(networks)], **carried})
-        if teids := tunnels[name, qfis] & single:
+        if users:
+            networks = _joined(_network(ue.address, ue.bits) for ue in users)
+            found.setdefault(name, []).append({"ue": [str(network) for network in networks], **carried})
+        if teids:
             found.setdefault(name, []).append({"teid": list(_ranges(teids)), **carried})
     return found
+
+
+def _key(ue: Ue) -> tuple[int, int, int]:
+    """Equal for addresses of one prefix."""
+    octets = len(ue.address)
+    return octets, ue.bits, int.from_bytes(ue.address, "big") >> 8 * octets - ue.bits
 
 
 def rendered(found: Mapping[str, Sequence[Match]]) -> dict[str, Flow]:
@@ -173,8 +204,9 @@ def _network(address: bytes, bits: int) -> Network:
     return ipaddress.IPv6Network((address, bits), strict=False)
 
 
-def _joined(networks: Iterable[Network]) -> Iterable[Network]:
+def _joined(them: Iterable[Network]) -> Iterable[Network]:
     """Sorted, neighbours joined: users' addresses come from a few pools."""
+    networks = list(them)
     four = [network for network in networks if isinstance(network, ipaddress.IPv4Network)]
     six = [network for network in networks if isinstance(network, ipaddress.IPv6Network)]
     yield from ipaddress.collapse_addresses(four)

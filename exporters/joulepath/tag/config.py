@@ -4,7 +4,7 @@
 import pwd
 import re
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -42,9 +42,15 @@ def _quoted(value: object) -> object:
 
 
 def _not_ipv4(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be an IPv6 address or prefix")  # noqa: TRY004  # pydantic's validators speak so
     try:
-        IPv4Network(str(value), strict=False)
+        network = ip_network(value, strict=False)
     except ValueError:
+        return value
+    if "%" in value:
+        raise ValueError("packets do not carry the zone of an address: leave out % and what follows")
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is None:
         return value
     message = (
         f"{value}: IPv4 packets cannot carry a trace, which is an option of IPv6: send them through an IPv6 tunnel and "

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file of flows has the sessions of each group, and is replaced as a whole when they come and go."""
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,19 @@ def test_an_address_belongs_to_the_later_of_its_sessions() -> None:
     n4.establish(1, rules("10.45.0.2"), lab.dnn("video"))
     n4.establish(2, rules("10.45.0.2"), lab.dnn("robots"))
     assert found(n4) == {"robots": [{"ue": ["10.45.0.2/32"]}]}
+
+
+@pytest.mark.parametrize(
+    ("length", "users"), [(0, []), (31, []), (32, ["2001:db8::/32"]), (56, ["2001:db8:0:100::/56"])]
+)
+def test_a_prefix_of_many_users_is_not_that_of_one(length: int, users: list[str]) -> None:
+    """An IPv6 prefix length that is wrong would give a group the packets of all."""
+    n4 = N4(Settings(groups=GROUPS[1:]))
+    address = lab.element(93, bytes([1 | 64]), ip_address("2001:db8:0:105::1").packed, bytes([length]))
+    detects = lab.element(2, lab.element(20, b"\0"), address)
+    pdr = lab.element(1, lab.element(56, b"\0\1"), detects, lab.element(81, b"\0\0\0\1"))
+    n4.establish(1, (), pdr, lab.urr(1), lab.dnn("video"))
+    assert found(n4) == ({"cameras": [{"ue": users}]} if users else {})
 
 
 def test_a_session_without_an_address_has_its_tunnels() -> None:

@@ -108,7 +108,22 @@ flows:
     ]
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1", "10.0.0.0/8", "10.0.0.1/8", "0.0.0.0/0"])
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        ("5", "must be an IPv6 address or prefix"),  # ipaddress takes it for ::5
+        ("true", "must be an IPv6 address or prefix"),
+        ("'fe80::1%eth0'", "packets do not carry the zone of an address: leave out % and what follows"),
+    ],
+)
+def test_a_selector_is_an_address_that_packets_have(tmp_path: Path, address: str, line: str) -> None:
+    flow = f'{{ioam_namespace: 1, id: "{ID}", destination: {address}}}'
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, f"interfaces: [eth0]\nflows: {{camera: {flow}}}\n")
+    assert [each.partition(": ")[2] for each in caught.value.messages] == [f"flows.camera.destination: {line}"]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "10.0.0.0/8", "10.0.0.1/8", "0.0.0.0/0", "::ffff:10.0.0.1"])
 def test_an_ipv4_selector_is_refused_with_the_two_ways_out(tmp_path: Path, address: str) -> None:
     flow = f'{{ioam_namespace: 1, id: "{ID}", destination: "{address}"}}'
     with pytest.raises(UsageError) as caught:
