@@ -18,6 +18,7 @@ FILES = {
     "profile": "joulepath.pdu.profiles.schema:Profile",
     "tag": "joulepath.tag.config:ConfigModel",
     "web": "joulepath.web.config:WebModel",
+    "whatif": "joulepath_whatif.scenario:Scenario",
     "workload": "joulepath.workload.config:WorkloadConfig",
 }
 """The model of each file, as MODULE:CLASS; `profile` is a device profile of `joulepath pdu`."""

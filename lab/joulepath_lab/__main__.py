@@ -45,7 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m joulepath_lab", description=demo.__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long to measure (default 60)")
     parser.add_argument("--scenario", choices=scenario.NAMES, default="native",
-                        help="IOAM-native transport, GTP-U, tagged programs, a server, a core (native)")  # fmt: skip
+                        help="IOAM-native transport, GTP-U, tagging, server, core, choice (native)")  # fmt: skip
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--rootless", action="store_true", default=os.geteuid() != 0,
                         help="use a user namespace, as without root: stamping is then simulated")  # fmt: skip

@@ -10,6 +10,7 @@ from joulepath_report.amounts import per_unit
 from joulepath_report.budgets import budgets
 from joulepath_report.changes import changes
 from joulepath_report.energy import energy
+from joulepath_report.marginal import marginal
 from joulepath_report.measured import measure, places_of
 from joulepath_report.method import method
 from joulepath_report.model import Report
@@ -24,19 +25,31 @@ from joulepath_report.twice import twice
 from joulepath_topology import Topology
 
 
-def build(prometheus: Prometheus, topology: Topology, begin: float, end: float, remarks: Sequence[str] = ()) -> Report:
-    """The report from `begin` to `end`, Unix seconds, with `remarks` after its own notes. Raises PrometheusError."""
+def build(
+    prometheus: Prometheus,
+    topology: Topology,
+    begin: float,
+    end: float,
+    remarks: Sequence[str] = (),
+    *,
+    compare: bool = False,
+) -> Report:
+    """The report from `begin` to `end`, Unix seconds, with `remarks` after its own notes. Raises PrometheusError.
+
+    With `compare`, energy under all policies; else under those that follow packets and bytes.
+    """
     questions = Questions(prometheus, topology, slots(begin, end))
     found = measure(questions)
     earlier = energy(Questions(prometheus, topology, slots(2 * begin - end, begin)), places_of(topology))
     tables = [
         *applications.tables(found),
         *per_unit(questions, found),
+        *marginal(questions, found),
         *places.tables(found),
         *supplies(questions, found),
         *sci(questions, found),
         *budgets(questions),
-        *policies(questions, found),
+        *policies(questions, found, every=compare),
         *changes(found.energy, earlier),
     ]
     return Report(

@@ -13,8 +13,11 @@ BASES = ("location", "market")
 class Carbon:
     """Factors in g/J by site and basis, with the overhead of the site; from `site:co2_grams_per_joule`."""
 
-    def __init__(self, factors: Rows) -> None:
-        self._factors = {key: row for key, row in factors.items() if row}
+    def __init__(self, factors: Rows, settled: Rows | None = None) -> None:
+        """`settled` has the factors that `joulepath carbon settle` wrote: each stands in place of that of its hour."""
+        self._settled = settled or {}
+        both = {key: {**factors.get(key, {}), **self._settled.get(key, {})} for key in {**factors, **self._settled}}
+        self._factors = {key: row for key, row in both.items() if row}
         self._means = {key: sum(row.values()) / len(row) for key, row in self._factors.items()}
 
     @property
@@ -30,6 +33,12 @@ class Carbon:
         if key not in self._means:
             return None
         return cell.joules * self._factors[key].get(cell.slot, self._means[key])
+
+    def settled(self, slots: int) -> float:
+        """The part of the slots of all sites with a settled factor by place."""
+        sites = {site for site, _ in self._factors}
+        hours = sum(len(self._settled.get((site, "location"), {})) for site in sites)
+        return hours / (slots * len(sites)) if sites else 0.0
 
     def filled(self, cell: Cell) -> bool:
         """Whether its site had no factor in this slot, and has the mean of the others."""

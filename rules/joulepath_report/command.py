@@ -42,6 +42,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--from", dest="begin", metavar="TIME", help="begin: 2026-11-28, 2026-11-28T10:00:00Z, ... (UTC)"
     )
     parser.add_argument("--to", dest="end", metavar="TIME", help="end (now)")
+    parser.add_argument(
+        "--compare-policies",
+        action="store_true",
+        help="show each application's energy under all policies, and the spread",
+    )
     for name, (contents, _) in WRITERS.items():
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {contents}; - is the standard output")
 
@@ -59,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     wanted: dict[str, Path] = {name: path for name in WRITERS if (path := getattr(args, name)) is not None}
     output.check(wanted)
     with server(args) as prometheus:
-        report = build(prometheus, topology, begin, end, remarks)
+        report = build(prometheus, topology, begin, end, remarks, compare=args.compare_policies)
     if output.STDOUT not in wanted.values():
         output.show(text.terminal(report))
     for name, path in wanted.items():

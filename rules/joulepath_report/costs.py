@@ -26,10 +26,7 @@ class Costs:
         return sorted({currency for _, currency in self._prices})
 
     def of(self, cell: Cell) -> Cost | None:
-        """Of a cell, None where its site has no price at all, or no overhead that is known.
-
-        A site that changes its currency has one at a time.
-        """
+        """Of a cell, None where its site has no price, or no overhead, at all. A site has one currency at a time."""
         found, joules = self._price(cell), self._overheads.joules(cell)
         return None if found is None or joules is None else (found[0], joules / 3.6e6 * found[1])
 

@@ -13,6 +13,7 @@ from joulepath_report.energy import Cell, Energy, energy
 from joulepath_report.model import UNATTRIBUTED
 from joulepath_report.questions import Questions
 from joulepath_report.shares import Shares
+from joulepath_rules import settled
 from joulepath_topology import Topology
 
 Key = TypeVar("Key", bound=Hashable)
@@ -74,7 +75,7 @@ class Measured:
         return self._whole(name, self.overheads.joules)
 
     def _whole(self, name: Callable[[Cell], Key], amount: Callable[[Cell], float | None]) -> dict[Key, float | None]:
-        """Sums that are None where one of their parts is."""
+        """Sums; None where one of their parts is not known."""
         found: dict[Key, float | None] = {}
         for cell in self.energy.cells:
             key, part = name(cell), amount(cell)
@@ -163,7 +164,10 @@ def measure(questions: Questions) -> Measured:
         Shares(questions.over("count", info, ("host", "tier"))),
         Shares(questions.over("sum", "component:power_watts", ("component", "host", "part"))),
         Shares(questions.over("sum", "application:power_part_watts", ("application", "segment", "part"))),
-        Carbon(questions.over("avg", "site:co2_grams_per_joule", ("site", "basis"))),
+        Carbon(
+            questions.over("avg", "site:co2_grams_per_joule", ("site", "basis")),
+            questions.hourly(settled.FACTOR, ("site", "basis")),
+        ),
         overheads,
         Costs(overheads, questions.over("avg", "site:price_per_kilowatt_hour", ("site", "currency"))),
     )

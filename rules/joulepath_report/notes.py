@@ -30,6 +30,8 @@ def notes(found: Measured) -> Iterator[str]:
     yield from _short(found)
     yield from _guesses(found)
     yield from _factors(found)
+    if part := found.carbon.settled(len(found.energy.slots)):
+        yield f"{percent(part)} % of the carbon factors are settled; sources may still correct the others."
     yield from _prices(found)
 
 
@@ -100,7 +102,7 @@ def _prices(found: Measured) -> Iterator[str]:
     known = found.sums(lambda cell: cell.row.site)
     without = {cell.row.site for cell in found.energy.cells if cell.joules and found.prices.of(cell) is None}
     if without:
-        yield f"{_joined(sorted(without))} had no price: what was used there makes a cost unknown."
+        yield f"{_joined(sorted(without))} had no price, or no overhead: the cost of what was used there is not known."
     filled = found.sums(lambda cell: cell.row.site if found.prices.filled(cell) else None)
     for site, energy in filled.items():
         if site is not None and energy > LITTLE * known[site]:

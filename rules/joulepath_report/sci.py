@@ -66,7 +66,7 @@ def _embodied(found: Measured) -> Grams:
 
 
 def _sum(grams: Grams, application: str) -> float | None:
-    """Over all slots; None where one is not known, or there is none."""
+    """Over all slots; None where one is not known, or no slot has any."""
     parts = [value for (name, _), value in grams.items() if name == application]
     known = [value for value in parts if value is not None]
     return sum(known) if parts and len(known) == len(parts) else None

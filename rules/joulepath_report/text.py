@@ -11,7 +11,8 @@ from joulepath_report.numbers import MICRO, heading, shown
 from joulepath_report.period import moment
 
 IN_TERMINAL = re.compile(
-    "applications|application-(parts|segments)|label-.*|per-unit|components|hosts|sites|supplies|sci|sci-per-unit|budgets|policies|changes"
+    "applications|application-(parts|segments)|label-.*|per-unit|marginal|components|hosts|sites|supplies|sci|sci-per-unit|"
+    "budgets(-.*)?|policies|changes"
 )
 """The tables that a terminal shows; files have all."""
 

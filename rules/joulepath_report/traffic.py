@@ -47,10 +47,19 @@ class Traffic:
             return own[slot]
         return sum(own.values()) / len(own) if own else None
 
-    def _known(self, application: str, component: str, by: str) -> Mapping[int, float]:
+    def whole(self, component: str, by: str, slot: int) -> float | None:
+        """All traffic of a component in a second; where that is not known the mean of the others."""
+        known = self._whole(component, by)
+        return known.get(slot, sum(known.values()) / len(known) if known else None)
+
+    def _whole(self, component: str, by: str) -> Mapping[int, float]:
         whole: Mapping[int, float] = {}
         for rows in reversed(self._wholes):
             whole = {**whole, **rows.get((component, by), {})}
+        return whole
+
+    def _known(self, application: str, component: str, by: str) -> Mapping[int, float]:
+        whole = self._whole(component, by)
         own = self._own.get((application, component, by), {})
         return {slot: min(own.get(slot, 0.0) / rate, 1.0) for slot, rate in whole.items() if rate > 0 and own}
 

@@ -44,7 +44,7 @@ class Rate:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of its amounts."""
-        return {"quantity": self.quantity, **dict(self.kind)}
+        return {"quantity": self.quantity, "of": self.of, **dict(self.kind)}
 
     def rows(self, topology: Topology, values: Iterable[str], reach: str, function: str) -> str:
         """A function over the rows of these applications or sites."""

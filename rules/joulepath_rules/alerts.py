@@ -68,7 +68,7 @@ def _copies(rule: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[str
                 ">= 30": f">= {round(alarm.long / slow(topology) / 2)}",
             }
             expr = re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], rule["expr"])  # noqa: B023
-            labels = {SEVERITY: budget.labels.get(SEVERITY, alarm.severity), "over": long}
+            labels = {SEVERITY: budget.labels.get(SEVERITY, alarm.severity), "budget": name, "over": long}
             texts = {key: text.replace("Over 1h", f"Over {long}") for key, text in rule["annotations"].items()}
             yield {**rule, "expr": expr, "labels": labels, "annotations": texts}
 

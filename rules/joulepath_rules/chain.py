@@ -117,7 +117,7 @@ def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
     words = {
         **marks.words(topology, features),
         "$if_both": IF_BOTH if features >= {"several_count", "several_volume"} else "",
-        **factors.words(),
+        **factors.words(features),
         "$several": meters.several(features),
         "[2m]": f"[{duration(topology.window)}]",
     }

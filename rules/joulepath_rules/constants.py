@@ -74,8 +74,8 @@ def _supplies(name: str, site: Site) -> Rows:
     for supply, entry in site.supplies.items():
         own = {"site": name, "supply": supply}
         market = _market(entry)
-        meter = {} if supply in parts else {"kind": "meter"}
-        yield "supply", parts.get(supply, 1), {**own, **meter, **({"market": market} if market else {})}
+        kind = {} if supply in parts else {"kind": "meter" if entry.query is not None else "hours"}
+        yield "supply", parts.get(supply, 1), {**own, **kind, **({"market": market} if market else {})}
         if entry.grams_per_kwh is not None:
             yield "grams_per_kwh", entry.grams_per_kwh, {**own, "basis": "location"}
         if entry.grid_zone and entry.source:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the rules read live carbon factors: the most settled state that is there, and never a forecast."""
+"""How the rules read live carbon factors, the most settled state that is there and never a forecast, and shares."""
 
 from collections.abc import Mapping
 
@@ -25,6 +25,9 @@ def live(kind: str) -> str:
     return f"(max by ({IDENTITY}) (\n    {best}) {SENSIBLE}\n    == on ({IDENTITY}) min by ({IDENTITY}) (\n    {best}))"
 
 
-def words() -> Mapping[str, str]:
-    """The words in place of `$average_factor` and `$marginal_factor` in attribution.yaml."""
-    return {f"${kind}_factor": live(kind) for kind in KINDS}
+def words(features: frozenset[str]) -> Mapping[str, str]:
+    """The words in place of `$average_factor`, `$marginal_factor` and `$stated_shares` in attribution.yaml."""
+    stated = 'joulepath_topology_supply{kind=""}'
+    if "hourly" in features:
+        stated = f"({stated} or adapter:supply_share:ratio)"
+    return {"$stated_shares": stated, **{f"${kind}_factor": live(kind) for kind in KINDS}}

@@ -20,8 +20,11 @@ SHOWN_BY = {
 """Features that any constant of a name shows."""
 
 
-SHOWN_AT_SITES = {"market": "market", "overhead": "live_overhead", "kind": "metered"}
+SHOWN_BY_LABEL = {"market": "market", "overhead": "live_overhead"}
 """Features that a label of a site or supply shows."""
+
+SHOWN_BY_KIND = {"meter": ["metered"], "hours": ["hourly"]}
+"""Features that the kind of a supply shows."""
 
 
 def features(topology: Topology, constants: Iterable[Constant]) -> frozenset[str]:
@@ -99,7 +102,8 @@ def _of(constant: Constant) -> Iterable[str]:
         case "path":
             yield from _of_path(labels)
         case "site" | "supply":
-            yield from (word for label, word in SHOWN_AT_SITES.items() if label in labels)
+            yield from (word for label, word in SHOWN_BY_LABEL.items() if label in labels)
+            yield from SHOWN_BY_KIND.get(labels.get("kind", ""), [])
         case "grid_zone" | "grams_per_kwh":
             yield from ("carbon", f"{labels.get('factor', 'constant')}_factor")
         case "trace" | "flow":
@@ -118,7 +122,7 @@ def _of_path(labels: Mapping[str, str]) -> Iterable[str]:
 
 
 def _of_traffic(topology: Topology, name: str) -> Iterable[str]:
-    """The features of a component whose traffic is counted."""
+    """The features of a component with counted traffic."""
     yield from units(topology, name)
     traffic = topology.components[name].traffic
     if traffic and traffic.by_application:

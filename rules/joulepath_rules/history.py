@@ -25,6 +25,7 @@ LEAST = 0.5
 
 CLOCK = "history:hour_end_seconds"
 COVERAGE = "application:coverage:ratio:1h"
+BY_SITE = "application_site:energy_joules:1h"
 
 
 def pace(topology: Topology) -> float:
@@ -45,10 +46,18 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
         yield Rule(
             "application:co2_grams:1h", _integral(topology, carbon, slow(topology), "topology, application, basis")
         )
+        # For `joulepath carbon settle`, which multiplies it with the factors that sources settle later.
+        by_site = _own(topology, "application_site:power_watts")
+        yield Rule(BY_SITE, _integral(topology, by_site, slow(topology), "topology, application"))
     if "money" in features:
         # The rows of an application are there together, in all currencies: one that is absent then was 0.
         cost = _own(topology, "application:cost_per_hour")
         yield Rule("application:cost:1h", _integral(topology, cost, slow(topology), "topology, application", 1))
+
+
+def closes_after(topology: Topology) -> float:
+    """Seconds after the end of an hour until it is closed, and may be recorded."""
+    return _grace(topology)
 
 
 def recorded(topology: Topology, series: str, function: str, hours: int, ahead: int) -> str:

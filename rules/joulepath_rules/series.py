@@ -28,10 +28,10 @@ def _series(*rows: tuple[str, str, str, str], public: bool) -> tuple[Series, ...
     return tuple(Series(name, tuple(labels.split()), unit, meaning, public) for name, labels, unit, meaning in rows)
 
 
-_BUDGET = "OF budget per time_zone"
+_BUDGET = "application site LABEL budget per time_zone"
 _RATIO = f"{_BUDGET} quantity basis currency"
 _RUNNING = "per time_zone"
-_PART = "application site part quantity basis currency"
+_PART = "of application site part quantity basis currency"
 
 PUBLIC = _series(
     ("attribution:heartbeat", "", "", "1 at every evaluation"),
@@ -204,6 +204,10 @@ PUBLIC = _series(
     ),
     ("application:energy_joules:1h", "application segment", "J", "energy in a closed UTC hour; one sample an hour"),
     ("application:co2_grams:1h", "application segment basis", "g", "CO2 in a closed UTC hour; one sample an hour"),
+    (
+        "application_site:energy_joules:1h", "application segment site", "J",
+        "energy at a site in a closed UTC hour; one sample an hour",
+    ),
     ("application:cost:1h", "application segment currency", "", "cost in a closed UTC hour; one sample an hour"),
     (
         "application:coverage:ratio:1h", "application", "",
@@ -211,7 +215,7 @@ PUBLIC = _series(
     ),
     (
         "budget:energy_joules", _BUDGET, "J",
-        "energy used in the running period; `OF` is `application`, `site` or a label such as `team`",
+        "energy used in the running period; `LABEL` is a label that has the budget, or one of the budget's own",
     ),
     ("budget:limit_joules", _BUDGET, "J", "energy that the budget allows"),
     ("budget:remaining_joules", _BUDGET, "J", "energy that is left; negative beyond the limit"),
@@ -267,6 +271,7 @@ STEPS = _series(
     ("adapter:vm_active:ratio", "vm host unit", "", "a virtual machine's active work / its host's, in one unit"),
     ("adapter:sessions:sum", "application by", "", "active sessions, and sessions/s that end"),
     ("adapter:supply:watts", "site supply", "W", "what the meter of a supply shows"),
+    ("adapter:supply_share:ratio", "site supply", "", "a share that changes with the hour"),
     ("adapter:overhead:ratio", "site", "", "a live overhead"),
     ("supply:metered:ratio", "site supply", "", "the part of a site's power that a supply with a meter delivers"),
     ("embodied:power_watts", "embodied_in", "W", "power of a host with its GPUs"),
@@ -296,7 +301,7 @@ STEPS = _series(
     ("component:whole:rate", "component by", "1/s", "the same, but not less than `component:traced:rate`"),
     (
         "application_component:policy:amount", "application component host site segment by", "",
-        "an amount of an application at a component whose power follows more than packets and bytes",
+        "an amount of an application at a component, where power follows more than packets and bytes",
     ),
     ("component:policy:limit", "component by", "1/s", "where a step begins, and the capacity, as rates are counted"),
     ("component:policy:whole", "component by", "", "all of an amount that is not packets or bytes"),

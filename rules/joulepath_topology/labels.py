@@ -16,12 +16,12 @@ UNLABELLED = "unlabelled"
 RESERVED = frozenset({
     "absent", "adapter", "alertname", "amounts", "anchor", "application", "application_component",
     "application_domain", "application_raw", "application_site", "attribution", "basis", "boundary", "budget",
-    "budget_component", "budget_part", "by", "chassis", "component", "component_part", "counter", "coverage",
-    "currency", "domain", "embodied", "embodied_in", "factor", "feeds", "flow", "generation", "gpu", "grid_zone",
-    "history", "host", "host_tier", "instance", "ioam_namespace", "job", "kind", "le", "leaf", "market", "method",
-    "node", "node_id", "outlet", "over", "overhead", "part", "passing", "per", "plug", "quantile", "quantity",
-    "role", "segment", "sender", "severity", "share", "site", "source", "state", "supply", "target", "tier",
-    "time_zone", "topology", "total", "trace_id", "unit", "vm", "way",
+    "budget_part", "by", "chassis", "component", "component_part", "counter", "coverage", "currency", "domain",
+    "embodied", "embodied_in", "factor", "feeds", "flow", "generation", "gpu", "grid_zone", "history", "host",
+    "host_tier", "instance", "ioam_namespace", "job", "kind", "le", "leaf", "market", "method", "node", "node_id", "of",
+    "outlet", "over", "overhead", "part", "passing", "per", "plug", "quantile", "quantity", "role", "segment", "sender",
+    "severity", "share", "site", "source", "state", "supply", "target", "tier", "time_zone", "topology", "total",
+    "trace_id", "unit", "vm", "way",
 })  # fmt: skip
 """The labels that the rules use themselves, the first words of their series' names, and Prometheus' own labels."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from joulepath_topology.common import Entry, Name, NotNegative, Number, Text, without_unit
+from joulepath_topology.hours import Hours, TimeZone
 from joulepath_topology.query import Counter, Query
 
 Basis = Literal["location", "market"]
@@ -35,7 +36,7 @@ class Factor(Entry):
     grams_per_kwh: NotNegative | None = None
     """Constant emissions of the supply, in g/kWh; or a live factor by `grid_zone` and `source`."""
     grid_zone: Text | None = None
-    """Zone of the live factor: label of `grid_carbon_intensity_average_grams_per_kilowatt_hour`."""
+    """Zone of the live factor: label of `grid_carbon_intensity_{average,marginal}_grams_per_kilowatt_hour`."""
     source: Text | None = None
     """Source of the live factor: label of the same series."""
     boundary: Literal["lifecycle", "direct"] = "lifecycle"
@@ -57,13 +58,27 @@ class Factor(Entry):
         return self.grams_per_kwh is not None or self.grid_zone is not None
 
 
+Part = Annotated[Number, Field(ge=0, le=1)]
+
+
+class SharedHours(Hours):
+    """Hours in which a supply has another share."""
+
+    share: Part
+    """Part of the power that supplies with a meter leave in these hours, 0 to 1."""
+
+
 class Supply(Factor):
     """One supply of a site, such as the grid, own panels or a battery: with a `share`, a meter, or all that is left."""
 
     name: Name | None = None
     """Label `supply` of what is recorded; without it the position in the list, from 1."""
-    share: Annotated[Number, Field(ge=0, le=1)] | None = None
-    """Part of the power that supplies with a meter leave, 0 to 1."""
+    share: Part | None = None
+    """Part of the power that supplies with a meter leave, 0 to 1; at all hours that `hours` does not name."""
+    time_zone: TimeZone | None = None
+    """Time zone of `hours`, such as `Europe/Berlin`; the same for all supplies of a site."""
+    hours: tuple[SharedHours, ...] = ()
+    """Hours with another share, which do not overlap."""
     joules: Counter | None = None
     """Energy counter of the supply's meter, such as an inverter's, in joules."""
     watts: Annotated[Query, BeforeValidator(without_unit)] | None = None
@@ -74,7 +89,24 @@ class Supply(Factor):
         found = [key for key in ("share", "joules", "watts") if getattr(self, key) is not None]
         if len(found) > 1:
             raise ValueError(f"has {' and '.join(found)}: one of them says what it delivers")
+        if self.hours and self.share is None:
+            raise ValueError("has hours without a share, which holds at all others")
+        if bool(self.hours) != (self.time_zone is not None):
+            raise ValueError(
+                "hours need a time_zone, such as Europe/Berlin: PromQL knows UTC only"
+                if self.hours
+                else "has a time_zone, which only hours use"
+            )
+        for number, hours in enumerate(self.hours):
+            for other in range(number):
+                if hours.overlaps(self.hours[other]):
+                    raise ValueError(f"hours[{number}] overlaps hours[{other}]: one moment has one share")
         return self
+
+    def share_at(self, day: int, second: int) -> float:
+        """Its share on a day of the week, 0 is Sunday, at a second of the day; 0 for one without a share."""
+        at = (each.share for each in self.hours if day in each.weekdays and each.start <= second < each.end)
+        return next(at, self.share or 0.0)
 
     def grams(self, basis: Basis) -> float | None:
         """Its constant factor in g/kWh; None where it has none, or a live one."""
@@ -99,10 +131,25 @@ def named(supplies: tuple[Supply, ...]) -> dict[str, Supply]:
 
 
 def shares(supplies: Mapping[str, Supply]) -> dict[str, float]:
-    """The part of each supply without a meter, of what those with one leave. One without a share has the rest."""
-    plain = {name: supply.share for name, supply in supplies.items() if supply.query is None}
+    """The constant part of each supply without a meter, of what those with one leave. One without a share has the rest.
+
+    A supply with hours, and a rest beside it, have none.
+    """
+    hourly = any(supply.hours for supply in supplies.values())
+    plain = {name: supply.share for name, supply in supplies.items() if supply.query is None and not supply.hours}
     rest = max(1 - sum(share for share in plain.values() if share is not None), 0.0)
-    return {name: rest if share is None else share for name, share in plain.items()}
+    return {name: rest if share is None else share for name, share in plain.items() if share is not None or not hourly}
+
+
+def by_hours(supplies: Mapping[str, Supply]) -> dict[str, Supply]:
+    """The supplies with a share that changes with the hour: those with hours, and the rest beside them."""
+    if not any(supply.hours for supply in supplies.values()):
+        return {}
+    return {
+        name: supply
+        for name, supply in supplies.items()
+        if supply.hours or (supply.query is None and supply.share is None)
+    }
 
 
 def most_grams(supplies: Mapping[str, Supply], basis: Basis) -> float | None:

@@ -48,6 +48,7 @@ FLAGS: Mapping[str, Words] = {
     "static-watts": ("hosts", "static_watts", _number, "idle power of a host"),
     "grams-per-kwh": ("sites", "grams_per_kwh", _number, "emissions of a site's grid"),
     "overhead": ("sites", "overhead", _number, "overhead (PUE) of a site"),
+    "price-per-kwh": ("sites", "price_per_kwh", _number, "price of a kWh at a site, in its currency"),
 }
 """By option: the section and key of the scenario, how the value is read, and the help."""
 

@@ -2,7 +2,7 @@
 """The answer as text and as JSON."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from joulepath_whatif.effect import Effect, Row
 from joulepath_whatif.present import Present
 from joulepath_whatif.scenario import Scenario
 from joulepath_whatif.span import Span
+from joulepath_whatif.weights import CO2
 
 HOUR = 3600
 LEAST = 0.05
@@ -26,8 +27,9 @@ def text(topology: Topology, scenario: Scenario, present: Present, answer: Effec
     """Tables, and in words what is saved and what is not."""
     head = f"{scenario.name or 'Scenario'}: topology {topology.name}, figures of {_moment(present.at)}"
     parts = [head, *_changes(scenario), "", "Watts", _watts(answer)]
-    if answer.grams is not None:
-        parts += ["", "CO2, g/h (grid)", _grams(answer)]
+    for name in answer.weighed:
+        title, factor, digits = ("CO2, g/h (grid)", HOUR, 1) if name == CO2 else (f"{name}/h", 1, 4)
+        parts += ["", title, _amounts(answer, name, factor, digits)]
     return "\n".join([*parts, "", *_words(answer)])
 
 
@@ -40,24 +42,30 @@ def as_json(topology: Topology, scenario: Scenario, present: Present, answer: Ef
         "applications": {row.name: _row(row) for row in answer.rows},
         "left_out": list(answer.left_out),
         "meters": {"watts": answer.meters, "saved_watts": asdict(answer.saved), "idle_saved_watts": answer.idle_saved},
-        "co2_grams_per_second": None if answer.grams is None else dict(zip(("now", "then"), answer.grams, strict=True)),
+        **_by_unit("", {name: _pair(pair) for name, pair in answer.weighed.items()}),
     }
     return json.dumps(data, indent=2)
 
 
 def _row(row: Row) -> dict[str, Any]:
-    def pair(values: Sequence[Any] | None) -> dict[str, Any] | None:
-        return None if values is None else dict(zip(("now", "then"), values, strict=True))
-
-    marginal = None if row.marginal is None else [asdict(span) for span in row.marginal]
-    grams = None if row.marginal_grams is None else [asdict(span) for span in row.marginal_grams]
+    marginal = {name: _pair([asdict(span) for span in spans]) for name, spans in row.marginal_weighed.items()}
     return {
-        "attributed_watts": pair(row.attributed),
-        "marginal_watts": pair(marginal),
+        "attributed_watts": _pair(row.attributed),
+        "marginal_watts": None if row.marginal is None else _pair([asdict(span) for span in row.marginal]),
         "marginal_change_watts": None if row.change is None else asdict(row.change),
-        "attributed_co2_grams_per_second": pair(row.grams),
-        "marginal_co2_grams_per_second": pair(grams),
+        **_by_unit("attributed_", {name: _pair(pair) for name, pair in row.weighed.items()}),
+        **_by_unit("marginal_", marginal),
     }
+
+
+def _by_unit(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """CO2 in grams a second, and costs by currency."""
+    costs = {name: value for name, value in values.items() if name != CO2}
+    return {f"{prefix}co2_grams_per_second": values.get(CO2), f"{prefix}cost_per_hour": costs}
+
+
+def _pair(values: Sequence[Any]) -> dict[str, Any]:
+    return dict(zip(("now", "then"), values, strict=True))
 
 
 def _moment(at: float) -> str:
@@ -105,20 +113,19 @@ def _ends(change: Span) -> list[str]:
     return [_change(change.value), ends]
 
 
-def _grams(answer: Effect) -> str:
+def _amounts(answer: Effect, name: str, factor: float, digits: int) -> str:
+    """A table of grams or of money."""
+
+    def cells(now: float, then: float) -> list[str]:
+        before, after = factor * now, factor * then
+        return [f"{before:.{digits}f}", f"{after:.{digits}f}", _change(after - before, digits)]
+
     rows = []
     for row in answer.rows:
-        if row.grams is None:
-            continue
-        now, then = (HOUR * each for each in row.grams)
-        marginal = ["", "", ""]
-        if row.marginal_grams is not None:
-            before, after = (HOUR * each.value for each in row.marginal_grams)
-            marginal = [_one(before), _one(after), _change(after - before)]
-        rows.append([row.name, _one(now), _one(then), _change(then - now), *marginal])
-    if answer.grams is not None:
-        now, then = (HOUR * each for each in answer.grams)
-        rows.append(["of all hosts", _one(now), _one(then), _change(then - now), "", "", ""])
+        known = row.marginal_weighed.get(name)
+        marginal = ["", "", ""] if known is None else cells(known[0].value, known[1].value)
+        rows.append([row.name, *cells(*row.weighed[name]), *marginal])
+    rows.append(["of all hosts", *cells(*answer.weighed[name]), "", "", ""])
     return _table(rows, ["", "share now", "then", "change", "marginal now", "then", "change"])
 
 
@@ -131,9 +138,10 @@ def _one(value: float) -> str:
     return f"{value:.1f}"
 
 
-def _change(value: float) -> str:
+def _change(value: float, digits: int = 1) -> str:
     """With its sign; 0 has none."""
-    return "0.0" if abs(value) < LEAST else f"{value:+.1f}"
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text.lstrip("+-")
 
 
 def _words(answer: Effect) -> Iterator[str]:

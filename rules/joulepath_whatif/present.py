@@ -2,7 +2,7 @@
 """The figures of now, as the rules recorded them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
 from joulepath_prometheus.client import Prometheus
@@ -33,12 +33,17 @@ class Present:
     """All of it by component, amount."""
     grams: Rows
     """Grams of CO2 for a joule, with the overhead, by site: of the grid."""
-    overheads: Rows = field(default_factory=dict)
-    """Joules of a site for a joule of its hosts, by site."""
+    overhead: Rows
+    """Joules of a site for each joule that a host draws."""
+    prices: Rows
+    """Price of a kWh by site, currency."""
 
 
 def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> Present:
-    """Means over the last `over` seconds of the figures that are there at a time. Raises PrometheusError, and JoulepathError where the rules do not run."""
+    """Means over the last `over` seconds of the figures that are there at a time.
+
+    Raises PrometheusError, and JoulepathError where the rules do not run.
+    """
     beat = prometheus.query(f"timestamp(attribution:heartbeat{selector(topology=topology.name)})", at)
     if not beat or at - max(sample.value for sample in beat) > 2 * topology.interval + slow(topology):
         raise JoulepathError(
@@ -64,5 +69,6 @@ def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> 
             for (component, by), rate in seen.items()
         },
         grams=rows("site:co2_grams_per_joule", "site", basis="location"),
-        overheads=rows("site:overhead:ratio", "site"),
+        overhead=rows("site:overhead:ratio", "site"),
+        prices=rows("site:price_per_kilowatt_hour", "site", "currency"),
     )

@@ -44,7 +44,10 @@ _FACTOR_SCHEMA: dict[str, Any] = {
         {"type": "number", "minimum": 0},
         {
             "type": "object",
-            "properties": {key: {"type": ["number", "string"]} for key in ("from", "to")},
+            "properties": {
+                key: {"type": ["number", "string"], "description": f"Amount {words}, or a resolution such as 1280x720."}
+                for key, words in (("from", "now"), ("to", "then"))
+            },
             "required": ["from", "to"],
             "additionalProperties": False,
         },
@@ -132,6 +135,8 @@ class SiteChange(Model):
     """Emissions of its grid, in g/kWh."""
     overhead: Annotated[Number, Field(ge=1)] | None = None
     """Joules of the site for each joule that a host draws."""
+    price_per_kwh: Number | None = None
+    """Price of a kWh, in the currency that the site has."""
 
 
 class Scenario(Model):

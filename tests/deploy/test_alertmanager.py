@@ -3,9 +3,11 @@
 
 import json
 import subprocess
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
@@ -18,7 +20,9 @@ from joulepath_lab.run.programs import with_templates
 from joulepath_rules.alerts import shipped
 from tests.conftest import ROOT
 
-CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+FOLDER = ROOT / "deploy" / "alertmanager"
+CONFIG = FOLDER / "alertmanager.yml"
+CHAT = FOLDER / "chat.yml"
 SEVERITIES = {rule["alert"]: rule["labels"]["severity"] for rule in shipped()}
 
 
@@ -31,8 +35,9 @@ def amtool(alertmanager: Path, *words: str) -> str:
 
 
 @pytest.mark.unit
-def test_amtool_accepts_the_configuration(alertmanager: Path) -> None:
-    amtool(alertmanager, "check-config", str(CONFIG))
+@pytest.mark.parametrize("config", [CONFIG, CHAT], ids=lambda path: path.name)
+def test_amtool_accepts_the_configuration(alertmanager: Path, config: Path) -> None:
+    amtool(alertmanager, "check-config", str(config))
 
 
 @pytest.mark.unit
@@ -46,16 +51,32 @@ def test_each_severity_has_a_receiver(alertmanager: Path) -> None:
 
 
 @pytest.mark.unit
-def test_the_commented_route_of_one_topology_works(alertmanager: Path, tmp_path: Path) -> None:
-    """The two lines as they stand there, with a receiver."""
+def test_a_budget_with_a_severity_of_its_own_is_routed(alertmanager: Path) -> None:
+    """As critical ones are, and a budget goes to the chat while other alerts do not."""
+    page = ("alertname=EnergyBudgetProjected", "severity=page", "topology=plant")
+    for config, labels, receiver in (
+        (CONFIG, page, "energy-critical"),
+        (CHAT, page, "budgets"),
+        (CHAT, ("alertname=EnergyHostDark", "severity=warning"), "nobody"),
+    ):
+        assert amtool(alertmanager, "config", "routes", "test", f"--config.file={config}", *labels) == receiver
+
+
+@pytest.mark.unit
+def test_the_commented_routes_of_the_file_work(alertmanager: Path, tmp_path: Path) -> None:
+    """The lines as they stand there, with a receiver."""
     lines = CONFIG.read_text(encoding="utf-8").splitlines()
     plain = [line.replace("# ", "", 1) if line.startswith(("    # -", "    #   ")) else line for line in lines]
     config = yaml.safe_load("\n".join(plain))
     config["receivers"].append({"name": "plant-b"})
     path = tmp_path / "alertmanager.yml"
     path.write_text(yaml.safe_dump(config))
-    for topology, receiver in (("plant-b", "plant-b"), ("plant", "energy-critical")):
-        labels = ("alertname=EnergyBudgetExceeded", "severity=critical", f"topology={topology}")
+    for own, receiver in (
+        ("topology=plant-b", "plant-b"),
+        ("topology=plant", "energy-critical"),
+        ("cost_center=4711", "plant-b"),
+    ):
+        labels = ("alertname=EnergyBudgetExceeded", "severity=critical", own)
         assert amtool(alertmanager, "config", "routes", "test", f"--config.file={path}", *labels) == receiver
 
 
@@ -64,7 +85,8 @@ def test_inhibitions_name_alerts_that_exist() -> None:
     named = set()
     for rule in yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["inhibit_rules"]:
         for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
-            named.update(matcher.split('"')[1].split("|"))
+            if matcher.startswith("alertname"):
+                named.update(matcher.split('"')[1].split("|"))
         assert "topology" in rule["equal"]
     assert named <= set(SEVERITIES)
 
@@ -113,6 +135,10 @@ OTHERS_COVERAGE = alert("EnergyBudgetCoverageLow", application="b", budget="b-da
 EXCEEDED = alert("EnergyBudgetExceeded", application="a", budget="a-day", per="day")
 PROJECTED = alert("EnergyBudgetProjected", application="a", budget="a-day", per="day")
 OTHER_BUDGET = alert("EnergyBudgetProjected", application="a", budget="a-month", per="month")
+BURNING = alert("EnergyBudgetBurning", application="a", budget="a-day", per="day", over="1h")
+SLOWLY = {**BURNING, "over": "1d", "severity": "warning"}
+OTHER_BURNING = {**BURNING, "budget": "a-month"}
+DOWN = alert("EnergyExporterDown", job="pdu", instance="pdu-host:10471", exporter="pdu")
 STOPPED = alert("EnergyChainNotEvaluated")
 UNPUBLISHED = alert("EnergyTopologyNotPublished")
 DROPS = alert("EnergyCaptureDrops", job="ioam", instance="upf-1")
@@ -124,11 +150,23 @@ DROPS = alert("EnergyCaptureDrops", job="ioam", instance="upf-1")
     [
         (DARK, [FOLLOWS], [ELSEWHERE, OTHER_TOPOLOGY, DROPS]),
         (FOLLOWS, [COVERAGE], [OTHERS_COVERAGE, OTHER_TOPOLOGY, PROJECTED]),
-        (EXCEEDED, [PROJECTED], [OTHER_BUDGET, FOLLOWS, DROPS]),
+        (DOWN, [COVERAGE, OTHERS_COVERAGE], [DARK, EXCEEDED]),
+        (EXCEEDED, [PROJECTED, SLOWLY], [OTHER_BUDGET, FOLLOWS, DROPS]),
+        (EXCEEDED, [BURNING], [OTHER_BURNING]),
+        (BURNING, [PROJECTED, SLOWLY], [OTHER_BUDGET, COVERAGE]),
         (STOPPED, [DARK, ELSEWHERE, OTHERS_COVERAGE], [OTHER_TOPOLOGY, EXCEEDED, DROPS]),
         (UNPUBLISHED, [OTHERS_COVERAGE], [OTHER_TOPOLOGY, EXCEEDED, DROPS]),
     ],
-    ids=["dark host", "incomplete application", "used budget", "stopped chain", "no constants"],
+    ids=[
+        "dark host",
+        "incomplete application",
+        "exporter down",
+        "used budget",
+        "used burning",
+        "burning budget",
+        "stopped chain",
+        "no constants",
+    ],
 )
 def test_a_cause_inhibits_what_follows_from_it(
     url: str, cause: dict[str, str], inhibited: list[dict[str, str]], free: list[dict[str, str]]
@@ -144,3 +182,72 @@ def test_a_cause_inhibits_what_follows_from_it(
         by = [source["fingerprint"]] if alerts["labels"] in inhibited else []
         assert alerts["status"]["inhibitedBy"] == by, alerts
         assert alerts["status"]["state"] == ("suppressed" if by else "active")
+
+
+@pytest.fixture
+def messages() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """The address of a chat's webhook, and what was posted to it."""
+    found: list[dict[str, Any]] = []
+
+    class Chat(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            found.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: a test has its own output."""
+
+    with HTTPServer(("127.0.0.1", 0), Chat) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/", found
+        server.shutdown()
+
+
+@pytest.mark.lab
+def test_a_chat_gets_one_message_about_a_budget(
+    alertmanager: Path, as_root: None, tmp_path: Path, messages: tuple[str, list[dict[str, Any]]]
+) -> None:
+    """A used budget and its forecast are one message with the template's words; a silenced budget is none."""
+    webhook, found = messages
+    text = (
+        CHAT.read_text("utf-8").replace("http://127.0.0.1:9096/", webhook).replace("group_wait: 30s", "group_wait: 1s")
+    )
+    assert webhook in text
+    assert "group_wait: 1s" in text
+    (tmp_path / "chat.yml").write_text(text)
+    (tmp_path / "chat.tmpl").write_text((FOLDER / "chat.tmpl").read_text("utf-8"))
+    address = f"127.0.0.1:{free_port()}"
+    words = [
+        str(alertmanager), f"--config.file={tmp_path / 'chat.yml'}", f"--storage.path={tmp_path / 'data'}",
+        f"--web.listen-address={address}", "--cluster.listen-address=",
+    ]  # fmt: skip
+    annotations = {"summary": "Budget a-day is used up", "description": "108% of the energy that it allows were used."}
+    with Popen(with_templates(words), stdout=DEVNULL, stderr=DEVNULL) as process:
+        url = f"http://{address}/api/v2"
+        call(url)
+        # As docs/guides/budgets.md does it.
+        silence = ("silence", "add", f"--alertmanager.url=http://{address}", "--author=test", "--duration=1h")
+        amtool(alertmanager, *silence, "--comment=a move", "budget=b-day")
+        posted: list[dict[str, Any]] = [
+            {"labels": EXCEEDED, "annotations": annotations},
+            {"labels": PROJECTED, "annotations": annotations},
+            {"labels": {**EXCEEDED, "application": "b", "budget": "b-day"}, "annotations": annotations},
+            {"labels": DARK},
+        ]
+        call(url, posted)
+        end = time.monotonic() + 20
+        while not found and time.monotonic() < end:
+            time.sleep(0.1)
+        time.sleep(1.5)
+        process.terminate()
+    (message,) = found
+    assert message["channel"] == "#energy"
+    (attachment,) = message["attachments"]
+    assert attachment["title"] == "plant: budget a-day"
+    assert attachment["text"].strip() == (
+        "Budget a-day is used up (critical). 108% of the energy that it allows were used."
+    )
+    assert attachment["color"] == "danger"

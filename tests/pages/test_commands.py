@@ -35,7 +35,7 @@ PROGRAM = re.compile(
 
 PROMETHEUS = "http://prometheus:9090"
 EXPORTERS = re.compile(r"joulepath (?:pdu|bmc|carbon|rapl|workload|ioam|pfcp|tag|rules serve) ?")
-ENDS = re.compile(r"--(?:once|check-profile|print-ip-route)\b")
+ENDS = re.compile(r"--(?:once|check-config|check-profile|print-ip-route)\b")
 SNIFFS = re.compile(r"joulepath (?:ioam|pfcp|tag) (?!.*(?:--pcap \w|--print-ip-route))")
 INTERFACES = ("eth0", "n3", "n6", "wlan0", "mirror0")
 

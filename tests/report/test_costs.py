@@ -131,7 +131,7 @@ def test_a_site_without_a_price_leaves_its_costs_unknown() -> None:
     found = two_hours({("mast", "EUR"): {0: 0.2, 1: 0.3}})
     assert costs(found, "sites") == {"mast": (pytest.approx(0.75),), "core": (None,), "total": (None,)}
     assert costs(found, "applications") == dict.fromkeys(("camera", "unattributed", "total"), (None,))
-    assert "core had no price: what was used there makes a cost unknown." in list(notes(found))
+    assert "core had no price, or no overhead: the cost of what was used there is not known." in list(notes(found))
 
 
 def test_without_any_price_there_is_no_column_and_no_note() -> None:

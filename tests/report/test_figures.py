@@ -8,12 +8,14 @@ from joulepath_report.amounts import per_unit
 from joulepath_report.budgets import budgets
 from joulepath_report.changes import changes
 from joulepath_report.energy import energy
+from joulepath_report.marginal import marginal
 from joulepath_report.measured import measure
 from joulepath_report.model import Table, Value
 from joulepath_report.notes import notes
 from joulepath_report.period import slots
 from joulepath_report.questions import Rows
 from joulepath_topology import Topology
+from joulepath_topology.budgets import Budget
 from tests.report.told import Told
 from tests.rules.promtool import topology
 
@@ -210,20 +212,46 @@ def test_a_budget_shows_its_state_at_the_end() -> None:
     asked = told(
         more={
             ("end", "budget:energy_joules"): {("day",): {0: 1.8e6}},
+            ("end", "budget:remaining_joules"): {("day",): {0: 1.8e6}},
             ("end", "budget:projected_joules"): {("day",): {0: 7.2e6}},
             ("end", "budget:coverage:ratio"): {("day",): {0: 0.9}},
         }
     )
     table = only(list(budgets(asked)))
     assert table.rows == (
-        ("day", "app", "day", 1.8e6, 0.5, 3.6e6, 1.0, 0.5, 2.0, 0.9),
-        ("month", "late", "month", None, None, 3.6e6, 1.0, None, None, None),
+        ("day", "application app", "day", 1.8e6, 0.5, 3.6e6, 1.0, 1.8e6, 0.5, 0.5, 2.0, 0.9),
+        ("month", "application late", "month", None, None, 3.6e6, 1.0, None, None, None, None, None),
     )
     # Budgets are stated in kWh: people read them so.
     assert [column.unit for column in table.columns if column.short and column.key.startswith(("used_", "limit_"))] == [
         "kWh",
         "kWh",
     ]
+
+
+def test_budgets_of_co2_and_of_a_currency_are_tables_of_their_own() -> None:
+    """100 g of 400 g, and 1 EUR of 4 EUR with 3 EUR left."""
+    own = {
+        "gas": Budget.model_validate({"site": "lab", "co2": "400g", "window": "7d"}),
+        "bill": Budget.model_validate(
+            {"application": "app", "cost": "4 EUR", "per": "week", "time_zone": "Europe/Berlin"}
+        ),
+    }
+    answers: dict[tuple[str, str], Rows] = {
+        ("end", "budget:co2_grams"): {("gas",): {0: 100}},
+        ("end", "budget:projected_co2_grams"): {("gas",): {0: 200}},
+        ("end", "budget:coverage:ratio"): {("gas",): {0: 1}, ("bill",): {0: 0.5}},
+        ("end", "budget:cost"): {("bill",): {0: 1}},
+        ("end", "budget:remaining_cost"): {("bill",): {0: 3}},
+    }
+    asked = Told(TOPOLOGY.model_copy(update={"budgets": own}), slots(HOUR, HOUR + 3600), answers, {})
+    gas, bill = budgets(asked)
+    assert (gas.id, gas.rows) == ("budgets-co2", (("gas", "site lab", "7d", 100, 400, None, 0.25, 0.5, 1),))
+    assert (bill.id, bill.rows) == (
+        "budgets-cost-EUR",
+        (("bill", "application app", "week (Europe/Berlin)", 1, 4, 3, 0.25, None, 0.5),),
+    )
+    assert {column.unit for column in bill.columns} == {None, "EUR", "ratio"}
 
 
 def test_the_largest_change_comes_first() -> None:
@@ -260,3 +288,25 @@ components: {{qwen: {{role: model, host: gpu-1, requests: {{vllm: {{}}}}}}}}
     found = measure(Told(ours, slots(HOUR, HOUR + 3600), {}))
     note = next(table.note for table in places.tables(found) if table.id == "hosts")
     assert note.endswith("and that of its server is without it.") is said
+
+
+def test_marginal_energy_stands_beside_the_share() -> None:
+    """160 W are charged; its traffic adds 12 W (10 to 15) in the network and 40 W (30 to 60) at the model, all hour."""
+    rates: dict[tuple[str, str], Rows] = {}
+    for end, network, model in (("", 12, 40), ("_low", 10, 30), ("_high", 15, 60)):
+        rates["avg", f"application:power_marginal{end}_watts"] = {
+            ("app", "network"): {0: network},
+            ("app", "model"): {0: model},
+        }
+    rates["count", "application:power_marginal_watts"] = {("app", "calibrated"): {0: 480}}
+    asked = told(more=rates)
+    found = only(list(marginal(asked, measure(asked))))
+    hour = 3600
+    assert found.rows == (("app", 160 * hour, 52 * hour, 40 * hour, 75 * hour, 52 / 160, "calibrated"),)
+    rates["count", "application:power_marginal_watts"] = {("app", "declared"): {0: 480}}
+    del rates["avg", "application:power_marginal_low_watts"], rates["avg", "application:power_marginal_high_watts"]
+    asked = told(more=rates)
+    (row,) = only(list(marginal(asked, measure(asked)))).rows
+    assert row[3:5] == (None, None)
+    assert row[6] == "declared"
+    assert not list(marginal(told(), measure(told())))

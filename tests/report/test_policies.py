@@ -7,7 +7,6 @@ import pytest
 
 from joulepath_report.build import build
 from joulepath_report.model import Report, Table
-from joulepath_topology.policies import POLICIES
 from tests.conftest import Monitoring
 from tests.rules.promtool import topology
 from tests.rules.world import QUICK, History, capture, outlet, served, vllm, watched
@@ -16,6 +15,10 @@ pytestmark = pytest.mark.lab
 
 A = "a" * 32
 WINDOW, TIME, SETTLED = 10.0, 45.0, 16.0
+
+
+POLICIES = ("packets-bytes", "bytes", "packets", "equal", "static-unattributed")
+"""Those that are compared with a topology that really has them."""
 
 
 def text(policy: str) -> str:
@@ -57,7 +60,7 @@ def reports(monitoring: Monitoring, history: History) -> Mapping[str, Report]:
     """The report of each topology, by its policy, of the same time."""
     server = history.servers[monitoring.name]
     begin, end = history.began + SETTLED, history.began + TIME - WINDOW / 2 - 1
-    return {policy: build(server, topology(text(policy)), begin, end) for policy in POLICIES}
+    return {policy: build(server, topology(text(policy)), begin, end, compare=True) for policy in POLICIES}
 
 
 def table(report: Report, name: str) -> Table:
@@ -81,8 +84,9 @@ def test_the_spread_is_the_part_that_is_a_choice(reports: Mapping[str, Report]) 
     """(largest - smallest) / the energy of this report."""
     both = table(reports["packets-bytes"], "policies")
     for row in both.rows:
-        own, energies, spread = row[1], [float(value or 0) for value in row[2:-1]], row[-1]
+        own, energies, spread = row[1], [float(value) for value in row[2:-1] if value is not None], row[-1]
         assert isinstance(own, float)
+        assert len(energies) == len(POLICIES) + len(["3gpp-eif", "steps"])
         assert spread == pytest.approx((max(energies) - min(energies)) / own)
 
 
@@ -92,3 +96,11 @@ def test_a_policy_without_its_amount_is_not_known(reports: Mapping[str, Report])
     assert set(only.column("packets_joules").values()) == {None}
     assert only.column("bytes_joules") == pytest.approx(only.column("energy_joules"))
     assert "`packets`" in only.note
+
+
+def test_data_that_a_policy_lacks_are_named(reports: Mapping[str, Report]) -> None:
+    """No component has a capacity, and no application a reservation: no number stands there."""
+    both = table(reports["packets-bytes"], "policies")
+    assert set(both.column("capacity_joules").values()) == {None}
+    assert "Energy under `capacity` is not known: there is no `capacity` for ru, upf and qwen." in both.note
+    assert "Energy under `reservation` is not known: there is no `reservation` for ru, upf and qwen." in both.note

@@ -183,6 +183,14 @@ def usage_reports(messages: float, damaged: float = 0, missing: float = 0, unkno
     return {name: f"0+{rate}x90" for name, rate in rates.items()}
 
 
+EXPORTER = {
+    exporter_series(
+        "joulepath_build_info", job="pdu", instance="plant:10471", exporter="pdu", version="1"
+    ): "1x9 stale",
+    exporter_series("up", job="node", instance="plant:9100"): "0x99",
+}
+"""An exporter that was there, and a target that is not Joulepath's."""
+
 CASES = [
     Case(
         "EnergyChainNotEvaluated",
@@ -207,6 +215,15 @@ CASES = [
         "No target publishes the constants for which these rules were generated, so all figures of the topology are "
         "absent.",
         over=20,
+    ),
+    Case(
+        "EnergyExporterDown",
+        15,
+        {**EXPORTER, exporter_series("up", job="pdu", instance="plant:10471"): "1x9 0x90"},
+        {exporter_series("up", job="pdu", instance="plant:10471"): "1x9 0x3 1x90"},
+        {"job": "pdu", "instance": "plant:10471", "exporter": "pdu"},
+        "The exporter pdu at plant:10471 is down",
+        "Prometheus cannot scrape it, so that what it measures is absent from all figures.",
     ),
     Case(
         "EnergyHostDark",
@@ -490,7 +507,7 @@ def test_an_alert_fires_at_its_time(case: Case, promtool: Path, tmp_path: Path) 
         promtool_case("sick", case.sick, checks, case.pace),
         promtool_case("cured", {**case.sick, **case.cure}, never, case.pace),
     ]
-    if case.alert not in ABSENT:
+    if case.alert not in ABSENT | EVERYWHERE:
         other = {
             OTHER.get(name, name.replace('"plant"', '"other"').replace("smf-1", "smf-11")): values
             for name, values in case.sick.items()
@@ -572,6 +589,8 @@ def test_an_incomplete_application_names_the_dark_host(promtool: Path, tmp_path:
 
 ABSENT = {"EnergyChainNotEvaluated", "EnergyTopologyNotPublished"}
 """These fire where a series is absent."""
+EVERYWHERE = {"EnergyExporterDown"}
+"""Every topology raises these, since exporters do not know topologies."""
 BUDGETS = {"EnergyBudgetBurning", "EnergyBudgetCoverageLow", "EnergyBudgetExceeded", "EnergyBudgetProjected"}
 CAPTURES = {"EnergyCaptureDrops", "EnergyTracesFolded"}
 REPORTED = {"EnergySessionsUnknown", "EnergyUsageReportsLost", "EnergyUsageReportsSilent"}
@@ -626,7 +645,7 @@ def test_alerts_that_a_topology_cannot_raise_are_left_out() -> None:
     )
     assert remaining_alerts("joulepath_topology_source") == {"EnergyRegisterDisagrees"}
     assert remaining_alerts("joulepath_topology_grid_zone") == {"EnergyCarbonFactorMissing", "EnergyCarbonFactorStale"}
-    assert remaining_alerts(*EVERYTHING) == every - CAPTURES - REPORTED - ABSENT
+    assert remaining_alerts(*EVERYTHING) == every - CAPTURES - REPORTED - ABSENT - EVERYWHERE
 
 
 @pytest.mark.parametrize(
@@ -705,6 +724,7 @@ def selectors(expr: promql.Expr) -> Iterator[promql.VectorSelector]:
 def test_exporters_publish_what_alerts_read() -> None:
     """Every metric that is not recorded is declared in some exporter's metrics.py, and has the labels it is read by."""
     declared = {metric.name: set(metric.labels) for _, metrics in modules() for metric in metrics}
+    declared["up"] = set()  # Prometheus' own
     read = set()
     for rule in shipped():
         for selector in selectors(promql.parse(rule["expr"])):

@@ -29,8 +29,15 @@ def test_an_hour_is_recorded_when_it_is_over(promtool: Path, tmp_path: Path) -> 
     """
     hourly = "sum_over_time(application:energy_joules:1h[2h])"
     carbon = f"application:co2_grams_per_second{{{labels(application='steady', segment='network', basis='location')}}}"
+    lab, mast = (
+        f"application_site:power_watts{{{labels(application='steady', segment='network', site=site)}}}"
+        for site in ("lab", "mast")
+    )
     series = {
         **total("steady", [(63, 60.0), (60, 90.0), (100, 30.0)]),
+        # The same at two sites.
+        lab: values([(63, 45.0), (60, 60.0), (100, 20.0)]),
+        mast: values([(63, 15.0), (60, 30.0), (100, 10.0)]),
         # 40 minutes of the first hour, 40 of the second.
         **total("gaps", [(23, None), (60, 60.0), (20, None), (100, 60.0)]),
         # 20 minutes of the first hour, and then the whole second.
@@ -72,6 +79,10 @@ def test_an_hour_is_recorded_when_it_is_over(promtool: Path, tmp_path: Path) -> 
         (130, f'sum_over_time({HOUR}{{application="steady"}}[2h])'): energy("steady", 150 * 3600),
         (130, "sum_over_time(application:co2_grams:1h[2h])"): {
             'application="steady",basis="location",segment="network"': 0.75 * 3600
+        },
+        (130, "sum_over_time(application_site:energy_joules:1h[2h])"): {
+            'application="steady",segment="network",site="lab"': 105 * 3600,
+            'application="steady",segment="network",site="mast"': 45 * 3600,
         },
     }
     run(promtool, tmp_path, [Case("hours", topology(TOPOLOGY), series, expect, step=60, only=ONLY)])

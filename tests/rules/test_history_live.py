@@ -101,7 +101,7 @@ def budget_samples(now: float) -> Iterator[Sample]:
     for at, watts in rows().items():
         if at <= now:
             yield f"application_component:power_watts{{{ours}}}", watts, at
-    part = labels(quantity="energy", application="b", part="b/upf-1/upf-1")
+    part = labels(quantity="energy", of="application", application="b", part="b/upf-1/upf-1")
     for name in (AMOUNT, SECONDS, FIRST):
         for end in range(START + 3600, int(now - RECORDED) + 1, 3600):
             inside = [watts for at, watts in rows().items() if end - 3600 < at <= end]

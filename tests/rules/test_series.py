@@ -83,8 +83,8 @@ FOREIGN = {
 }
 """Metrics that rules read and that no exporter of the suite states, by who publishes them."""
 
-LABEL = "team"
-"""The label by which a topology here has sums."""
+LABEL = {"team", "slice"}
+"""The labels by which topologies here have sums."""
 
 TARGET = frozenset({"instance", "job"})
 
@@ -130,16 +130,21 @@ def recorded_series(
         for rule in group.rules:
             labels = infer(promql.parse(rule.expr), labels_of)
             if isinstance(rule, Rule) and not rule.record.startswith(PREFIX):
-                yield _listed(rule.record), None if labels is None else _listed_labels(labels | frozenset(rule.labels))
+                yield (
+                    _listed(rule.record),
+                    None if labels is None else _listed_labels(plant, labels | frozenset(rule.labels)),
+                )
 
 
 def _listed(name: str) -> str:
     """The name as in the list, which has LABEL in place of the label of a topology."""
-    return re.sub(f"^{LABEL}:", "LABEL:", name)
+    return re.sub(f"^({'|'.join(LABEL)}):", "LABEL:", name)
 
 
-def _listed_labels(labels: frozenset[str]) -> frozenset[str]:
-    return frozenset("LABEL" if label == LABEL else label for label in labels)
+def _listed_labels(plant: Topology, labels: frozenset[str]) -> frozenset[str]:
+    """The labels as in the list: those of a topology's applications, and of its budgets, are LABEL there."""
+    own = LABEL | {label for budget in plant.budgets.values() for label in budget.labels}
+    return frozenset("LABEL" if label in own else label for label in labels)
 
 
 @every_plant
@@ -198,7 +203,7 @@ def test_words_of_the_rules_cannot_be_labels_of_a_topology() -> None:
     """Labels of series and of constants, and the first words of names, which would be those of sums by label."""
     used = {label for series in SERIES.values() for label in series.labels} - {"LABEL"}
     used |= {name.partition(":")[0] for name in SERIES} - {"LABEL"}
-    used |= {label for labels in constant_labels().values() for label in labels} - {LABEL}
+    used |= {label for labels in constant_labels().values() for label in labels} - LABEL
     assert used <= RESERVED
 
 

@@ -386,7 +386,52 @@ def test_the_example_of_the_guide_is_the_file() -> None:
     assert GUIDE.partition("```yaml\n")[2].partition("```")[0] == EXAMPLE.read_text()
 
 
-CASES = [guide, metered, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
+HOURLY = (
+    """
+sites:
+  hall:
+    supply:
+      - {name: panels, watts: 100, grams_per_kwh: 40}
+      - {name: night, share: 0.25, time_zone: Europe/Berlin, grams_per_kwh: 0, hours: [
+          {days: thu, from: "01:10", to: "01:20", share: 0.5}]}
+      - {name: contract, share: 0.25, grams_per_kwh: 100}
+      - {name: grid, grams_per_kwh: 400}
+"""
+    + HOSTS
+)
+
+
+def by_hours() -> Case:
+    """promtool begins on Thursday 1 January 1970, at 1:00 in Berlin. The panels deliver 100 of 400 W.
+
+    Of the other 0.75, night has a quarter and then half, the contract a quarter, and the grid the rest. Shares are
+    those of half a window, a minute, ago: they change between 11:00 and 12:00, when `derived` is evaluated next.
+    """
+    quarter, half = (
+        {f'site="hall",supply="{name}"': 0.75 * share for name, share in shares.items()}
+        | {'site="hall",supply="panels"': 0.25}
+        for shares in (
+            {"night": 0.25, "contract": 0.25, "grid": 0.5},
+            {"night": 0.5, "contract": 0.25, "grid": 0.25},
+        )
+    )
+    return Case(
+        "by-hours",
+        topology(HOURLY),
+        {name: values.replace("x100", "x130") for name, values in BYTES.items()},
+        {
+            (10, "supply:share:ratio"): quarter,
+            (13, "supply:share:ratio"): half,
+            (20, "supply:share:ratio"): half,
+            (23, "supply:share:ratio"): quarter,
+            (13, GRAMS): {"": 0.4 * (0.25 * 40 + 0.1875 * 100 + 0.1875 * 400)},
+            (23, "min_over_time(sum by (site) (supply:share:ratio)[20m:15s])"): {'site="hall"': 1},
+            (23, "max_over_time(sum by (site) (supply:share:ratio)[20m:15s])"): {'site="hall"': 1},
+        },
+    )
+
+
+CASES = [guide, by_hours, metered, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
 
 
 def test_supplies_are_the_numbers_worked_out_by_hand(promtool: Path, tmp_path: Path) -> None:

@@ -60,6 +60,11 @@ class Plant:
         return energy
 
 
+CORES = {
+    "pfcp": ("group", ("pfcp_usage_packets_total", "pfcp_usage_bytes_total"), "group"),
+    "free5gc": ("session", ("pdr_packet_count", "pdr_byte_count"), "seid"),
+}
+"""By core: the key of an application, the counters of packets and of bytes, and the label that has the key's value."""
 LINEAR = sorted(name for name, policy in POLICIES.items() if amounts_of(policy) <= {"count", "volume", "unattributed"})
 """Policies that follow packets and bytes alone; test_policy_games.py has the others."""
 
@@ -132,14 +137,14 @@ def _host(draw: st.DrawFn, plant: Plant, host: str, size: int, role: str = "upf"
 
 
 def _counters(draw: st.DrawFn, plant: Plant) -> dict[str, str]:
-    """Where the traffic of each component is counted: at a node, at two named exporters of it, by a query, or at the
-    first component."""
+    """Where the traffic of each component is counted: at a node, at two named exporters of it, by a query, by a core,
+    or at the first component."""
     components = plant.data["components"]
     first, *others = components
     counted = {first: first}
     kinds = {first: draw(st.sampled_from(["node", "instances"]))}
     for name in others:
-        kinds[name] = draw(st.sampled_from(["node", "instances", "query", "anchor"]))
+        kinds[name] = draw(st.sampled_from(["node", "instances", "query", "anchor", *CORES]))
         counted[name] = first if kinds[name] == "anchor" else name
     for number, name in enumerate(components):
         rate = f'rate(upf_{{}}_total{{{{upf="{name}"}}}}[$window])'.format
@@ -148,6 +153,7 @@ def _counters(draw: st.DrawFn, plant: Plant) -> dict[str, str]:
             "instances": {"ioam": {"node": number, "instances": [f"{name}-x", f"{name}-y"]}},
             "query": {"query": {"packets": rate("packets"), "bytes": rate("bytes")}},
             "anchor": {"anchor": first},
+            **{core: {"core": core, "instances": [name]} for core in CORES},
         }[kinds[name]]
     return counted
 
@@ -155,7 +161,7 @@ def _counters(draw: st.DrawFn, plant: Plant) -> dict[str, str]:
 def _applications(draw: st.DrawFn, plant: Plant, counted: Mapping[str, str]) -> list[Traffic]:
     """Up to three applications of one to three traces and flows, each with a path of its own."""
     components = plant.data["components"]
-    traced = [name for name in components if "query" not in components[name]["traffic"]]
+    traced = [name for name in components if not components[name]["traffic"].keys() & {"query", "core"}]
     traffics: list[Traffic] = []
     identity = 0
     for number in range(draw(st.integers(0, 3))):
@@ -181,6 +187,9 @@ def _applications(draw: st.DrawFn, plant: Plant, counted: Mapping[str, str]) -> 
                 name = f"flow-{name}"
                 entry.setdefault("flows", []).append({"flow": name, "path": path})
             traffics.append(Traffic(application, tuple(path), sent, name))
+        cores = {components[name]["traffic"].get("core") for path in paths for name in path}
+        if keys := [{CORES[core][0]: application} for core in sorted(cores - {None})]:
+            entry["core"] = keys
         plant.data["applications"][application] = entry
     return traffics
 
@@ -199,6 +208,8 @@ def _traffic(
         kind = plant.data["components"][name]["traffic"]
         if "query" in kind:
             _add_query(plant, name, traffics, rest)
+        elif "core" in kind:
+            _add_core(plant, name, kind["core"], traffics, rest)
         elif isinstance(kind["ioam"], int):
             for traffic in traffics:
                 plant.show(f"ioam {name}", of_instance(name, traffic.shown(name, number)))
@@ -228,15 +239,30 @@ def of_instance(instance: str, series: Mapping[str, str]) -> dict[str, str]:
 
 def _add_query(plant: Plant, name: str, traffics: Sequence[Traffic], rest: tuple[int, int]) -> None:
     """A counter of applications, and of all others together."""
+    for application, row in _rows(name, traffics, rest).items():
+        for by, unit in enumerate(("packets", "bytes")):
+            labels = f'instance="{name}",job="upf",upf="{name}",application="{application}"'
+            plant.show(f"upf {name}", {f"upf_{unit}_total{{{labels}}}": grow(row[by])})
+
+
+def _add_core(plant: Plant, name: str, core: str, traffics: Sequence[Traffic], rest: tuple[int, int]) -> None:
+    """The counters of a core by the key of each application, in two directions, and of all others together."""
+    _, metrics, label = CORES[core]
+    for key, row in _rows(name, traffics, rest).items():
+        for metric, amount in zip(metrics, row, strict=True):
+            for direction, part in (("uplink", 0.25), ("downlink", 0.75)):
+                labels = f'instance="{name}",job="core",{label}="{key or "other"}",direction="{direction}"'
+                plant.show(f"core {name}", {f"{metric}{{{labels}}}": grow(amount * part)})
+
+
+def _rows(name: str, traffics: Sequence[Traffic], rest: tuple[int, int]) -> Mapping[str, Sequence[int]]:
+    """Packets and bytes at a counter by application, those of none under an empty name."""
     rows: dict[str, list[int]] = {"": list(rest)}
     for traffic in traffics:
         row = rows.setdefault(traffic.application, [0, 0])
         for by in (0, 1):
             row[by] += traffic.sent[name][by]
-    for application, row in rows.items():
-        for by, unit in enumerate(("packets", "bytes")):
-            labels = f'instance="{name}",job="upf",upf="{name}",application="{application}"'
-            plant.show(f"upf {name}", {f"upf_{unit}_total{{{labels}}}": grow(row[by])})
+    return rows
 
 
 def _model(draw: st.DrawFn, plant: Plant, policy: str) -> None:

@@ -25,6 +25,14 @@ def site(*supply: dict[str, Any], **more: Any) -> dict[str, Any]:
     return data
 
 
+def hourly(share: float, *hours: dict[str, Any], zone: str | None = "Europe/Berlin") -> dict[str, Any]:
+    """A supply with other shares in some hours."""
+    return {"grams_per_kwh": 100, "share": share, "hours": list(hours), "time_zone": zone}
+
+
+DAYTIME = {"days": "mon-fri", "from": 8, "to": 20}
+
+
 def constant(share: float | None, grams: float = 100) -> dict[str, Any]:
     """A supply without a meter."""
     return {"grams_per_kwh": grams} | ({} if share is None else {"share": share})
@@ -73,6 +81,37 @@ EDGE = "sites.edge.supply"
             site(GRID | {"name": "other", "share": 0.5}, GRID | {"boundary": "direct"}),
             f"{EDGE}[1].boundary: is direct, and another lifecycle: CO2 of both would be added",
         ),
+        (
+            site(hourly(0.5, DAYTIME | {"share": 0.8}), constant(0.5)),
+            f"{EDGE}: on mon from 8:00 the shares add up to 1.3, not to 1",
+        ),
+        (
+            site(hourly(0.5, DAYTIME | {"share": 0.4}), constant(0.5)),
+            f"{EDGE}: on mon from 8:00 the shares add up to 0.9, not to 1: leave out one",
+        ),
+        (
+            site(hourly(0.5, DAYTIME | {"share": 0.4}), hourly(0.4, {"share": 0.6}), GRID),
+            f"{EDGE}: on sun from 0:00 the shares add up to 1.1, not to 1",
+        ),
+        (site(hourly(0.5, DAYTIME | {"share": 0.4}, zone=None), GRID), f"{EDGE}[0]: hours need a time_zone, such as"),
+        (site(hourly(0.5), GRID), f"{EDGE}[0]: has a time_zone, which only hours use"),
+        (
+            site(hourly(0.5, DAYTIME | {"share": 1.4}), GRID),
+            f"{EDGE}[0].hours[0].share: must be less than or",
+        ),
+        (site(hourly(0.5, DAYTIME), GRID), f"{EDGE}[0].hours[0].share: is missing"),
+        (
+            site(hourly(0.5, DAYTIME | {"share": 0.4}, DAYTIME | {"share": 0.3}), GRID),
+            f"{EDGE}[0]: hours[1] overlaps hours[0]: one moment has one share",
+        ),
+        (
+            site(PANELS | {"hours": [DAYTIME | {"share": 0.4}], "time_zone": "UTC"}, GRID),
+            f"{EDGE}[0]: has hours without a share, which holds at all others",
+        ),
+        (
+            site(hourly(0.5, DAYTIME | {"share": 0.4}), hourly(0.1, DAYTIME | {"share": 0.2}, zone="UTC"), GRID),
+            f"{EDGE}[1].time_zone: is UTC, and that of another supply Europe/Berlin: shares of a site have one clock",
+        ),
         (changed(sites={"edge": {"overhead": {"query": "sum("}}}), "sites.edge.overhead.query: is not valid PromQL"),
         (changed(sites={"edge": {"overhead": {"querry": "x"}}}), "sites.edge.overhead.query: is missing"),
         (changed(sites={"edge": {"overhead": 0.9}}), "sites.edge.overhead: must be greater than or equal to 1"),
@@ -94,6 +133,8 @@ def test_sound_sites_are_not_doubted() -> None:
     sound(site(constant(0.7), constant(0.3)))
     sound(site(constant(0.7), GRID))
     sound(site(PANELS, constant(0.25), GRID))
+    sound(site(PANELS, hourly(0.25, DAYTIME | {"share": 1}), GRID))
+    sound(site(hourly(0.25, DAYTIME | {"share": 0.5}), hourly(0.75, DAYTIME | {"share": 0.5})))
     sound(site(PANELS | {"market": {"grams_per_kwh": 0}}, GRID))
     sound(changed(sites={"edge": {"overhead": {"query": "pue"}}}))
     both = {"factor": "marginal", "grams_per_kwh": 600}
@@ -133,6 +174,7 @@ def test_constant_shares_are_the_whole(parts: list[float], rest: bool) -> None:
         ([constant(0.25, 400) | {"market": {"grams_per_kwh": 0}}, constant(None, 100)], 175, 75),
         ([PANELS | {"market": {"grams_per_kwh": 0}}, constant(None, 100)], 100, 100),
         ([PANELS, GRID], None, None),
+        ([hourly(0.5, DAYTIME | {"share": 0.4}), constant(None, 300)], 300, 300),
         ([GRID | {"market": {"grams_per_kwh": 30}}], None, 30),
     ],
 )

@@ -15,8 +15,8 @@ from tests.topology.examined import sound
 
 TEXT = """
 sites:
-  plant: {grams_per_kwh: 380}
-  edge: {grams_per_kwh: 100, overhead: 1.2}
+  plant: {grams_per_kwh: 380, price: {currency: EUR, per_kwh: 0.2}}
+  edge: {grams_per_kwh: 100, overhead: 1.2, price: {currency: EUR, per_kwh: 0.3}}
 hosts:
   ru-1: {site: plant, static_watts: 70, power: [{pdu: pdu-1, outlets: ["3"]}]}
   edge-1: {site: edge, static_watts: 100, capacity: 20, power: [{pdu: pdu-2, outlets: ["1", "2"]}]}
@@ -122,4 +122,6 @@ def present() -> Present:
             for by, rate in zip(amounts, rates, strict=True)
         },
         grams={("plant",): 380 / 3.6e6, ("edge",): 120 / 3.6e6},
+        overhead={("plant",): 1.0, ("edge",): 1.2},
+        prices={("plant", "EUR"): 0.2, ("edge", "EUR"): 0.3},
     )

@@ -40,6 +40,10 @@ def series(figures: Present) -> Iterator[tuple[str, float]]:
     yield f'node:measured:ratio{{{own},node_id="4"}}', MEASURED
     for (site,), grams in figures.grams.items():
         yield f'site:co2_grams_per_joule{{{own},site="{site}",basis="location"}}', grams
+    for (site,), ratio in figures.overhead.items():
+        yield f'site:overhead:ratio{{{own},site="{site}"}}', ratio
+    for (site, currency), price in figures.prices.items():
+        yield f'site:price_per_kilowatt_hour{{{own},site="{site}",currency="{currency}"}}', price
 
 
 def samples(end: float) -> Iterator[Sample]:
@@ -68,7 +72,7 @@ def test_the_figures_are_those_that_were_recorded(server: str, tmp_path: Path) -
     with Prometheus(server) as prometheus:
         found = present.read(prometheus, read(tmp_path / "house.yaml"), time.time(), 120)
     given = house.present()
-    for name in ("shares", "parts", "traffic", "whole", "grams"):
+    for name in ("shares", "parts", "traffic", "whole", "grams", "overhead", "prices"):
         assert getattr(found, name) == pytest.approx(getattr(given, name)), name
 
 
@@ -103,6 +107,7 @@ def test_the_tables_say_what_is_saved_and_what_is_not(
     assert "robot 350.2 417.9 +67.6 78.0 78.0 0.0" in cells
     assert "at the meters 820.0 788.0 -32.0 -32.0 -40.7 to -26.7" in cells
     assert "of all hosts 129.6 125.8 -3.8" in cells
+    assert "of all hosts 0.2760 0.2645 -0.0115" in cells
     moved = "count for robot (+67.6 W) and unattributed (+33.3 W)."
     assert f"Shares fall by 132.9 W. 100.9 W of that are not saved: they stay, and {moved}" in lines
     assert "The meters show 32.0 W less (26.7 to 40.7 W), 3.9 % of their 820.0 W." in lines

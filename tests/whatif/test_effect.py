@@ -60,8 +60,8 @@ def test_a_third_of_the_frames_saves_what_traffic_adds_and_no_idle_power() -> No
     assert ends(camera.change) == pytest.approx([-32, -(10 + 4 + 80 / 3), -(6 + 4 + 50 / 3)])
     assert ends(robot.change) == [0, 0, 0]
     # CO2 of the edge: 1.2 * 100 g/kWh for the 32 W.
-    assert found.grams is not None
-    assert found.grams[0] - found.grams[1] == pytest.approx(32 * 120 / 3.6e6)
+    before, after = found.weighed["co2"]
+    assert before - after == pytest.approx(32 * 120 / 3.6e6)
 
 
 def test_resolution_leaves_requests_and_users_leave_nothing() -> None:
@@ -118,22 +118,53 @@ def test_a_grid_an_overhead_and_a_site_change_grams_alone() -> None:
     adds_up(grid)
     assert grid.saved.value == 0
     camera = rows(grid)["camera"]
-    assert camera.grams == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 60)])
-    assert camera.marginal_grams is not None
-    assert [each.value for each in camera.marginal_grams] == pytest.approx([48 * each / 3.6e6 for each in (120, 60)])
+    assert camera.weighed["co2"] == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 60)])
+    assert [each.value for each in camera.marginal_weighed["co2"]] == pytest.approx(
+        [48 * each / 3.6e6 for each in (120, 60)]
+    )
     overhead = rows(answer(sites={"edge": {"overhead": 1.5}}))["camera"]
-    assert overhead.grams == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 150)])
+    assert overhead.weighed["co2"] == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 150)])
     moved = rows(answer(components={"llm": {"site": "plant"}}))["camera"]
-    assert moved.grams == pytest.approx([(51 * 380 + 185.75 * 120) / 3.6e6, ((51 + 95) * 380 + 90.75 * 120) / 3.6e6])
+    assert moved.weighed["co2"] == pytest.approx(
+        [(51 * 380 + 185.75 * 120) / 3.6e6, ((51 + 95) * 380 + 90.75 * 120) / 3.6e6]
+    )
+
+
+def test_a_price_changes_money_alone() -> None:
+    """The camera's 51 W at the plant cost 0.20 EUR, 185.75 W at the edge 0.30 EUR for each of 1.2 kWh."""
+    found = answer(sites={"edge": {"price_per_kwh": 0.4}})
+    adds_up(found)
+    camera = rows(found)["camera"]
+    assert camera.weighed["EUR"] == pytest.approx([(51 * 0.2 + 185.75 * 1.2 * each) / 1000 for each in (0.3, 0.4)])
+    assert [each.value for each in camera.marginal_weighed["EUR"]] == pytest.approx(
+        [0.048 * 1.2 * 0.3, 0.048 * 1.2 * 0.4]
+    )
+    assert found.weighed["EUR"] == pytest.approx([(120 * 0.2 + 700 * 1.2 * each) / 1000 for each in (0.3, 0.4)])
+    assert camera.weighed["co2"][0] == camera.weighed["co2"][1]
+
+
+def test_currencies_are_never_added() -> None:
+    here = house.present()
+    two = replace(here, prices={("plant", "CHF"): 0.2, ("edge", "EUR"): 0.3})
+    scenario = Scenario.model_validate({"sites": {"edge": {"price_per_kwh": 0.6}}})
+    weighed = rows(effect(house.topology(), two, scenario))["camera"].weighed
+    assert weighed["CHF"] == pytest.approx([51 * 0.2 / 1000] * 2)
+    assert weighed["EUR"] == pytest.approx([185.75 * 1.2 * each / 1000 for each in (0.3, 0.6)])
+    one = replace(here, prices={("edge", "EUR"): 0.3})
+    assert set(effect(house.topology(), one, scenario).weighed) == {"co2"}
+    with pytest.raises(JoulepathError, match=r"sites\.edge: has no price now: give it `price` in the topology"):
+        effect(house.topology(), replace(here, prices={}), scenario)
 
 
 def test_a_live_overhead_is_that_of_the_server() -> None:
-    """1.2 now; while it is not known, nothing is said of the grams after a change."""
+    """1.2 now; while it is not known, nothing can be said of a change."""
     live = house.topology(house.TEXT.replace("overhead: 1.2", "overhead: {query: pue}"))
     scenario = Scenario.model_validate({"sites": {"edge": {"overhead": 1.5}}})
-    known = rows(effect(live, replace(house.present(), overheads={("edge",): 1.2}), scenario))["camera"]
-    assert known.grams == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 150)])
-    assert rows(effect(live, house.present(), scenario))["camera"].grams is None
+    known = rows(effect(live, house.present(), scenario))["camera"]
+    assert known.weighed["co2"] == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 150)])
+    unknown = replace(house.present(), overhead={("plant",): 1.0})
+    with pytest.raises(JoulepathError, match=r"sites\.edge: its overhead is not known now: see `joulepath doctor`"):
+        effect(live, unknown, scenario)
 
 
 def test_declared_numbers_have_no_interval() -> None:
@@ -182,6 +213,19 @@ def test_a_number_that_is_not_known_is_said_in_one_line(sections: dict[str, Any]
     with pytest.raises(JoulepathError, match=words) as caught:
         effect(topology, house.present(), scenario)
     assert len(caught.value.messages) == 1
+
+
+def test_a_policy_by_other_amounts_is_refused() -> None:
+    topology = house.topology(house.TEXT.replace("requests: vllm\n", "requests: vllm\n    policy: equal\n", 1))
+    with pytest.raises(JoulepathError, match=r"components\.llm: its policy divides by equal: this command knows"):
+        effect(topology, house.present(), Scenario.model_validate({"applications": {"camera": {"users": 0.5}}}))
+
+
+def test_shares_without_known_traffic_are_refused() -> None:
+    """As where no application has `marginal` at all of its components: a sleeping host has other shares then."""
+    idle = Scenario.model_validate({"hosts": {"gpu-1": {"static_watts": 50}}})
+    with pytest.raises(JoulepathError, match=r"components\.llm: the traffic of camera there is not known: the rules"):
+        effect(house.topology(), replace(house.present(), traffic={}), idle)
 
 
 def test_figures_that_are_missing_or_disagree_are_said() -> None:

@@ -2,6 +2,7 @@
 """`joulepath carbon`: asks sources beside the scrape, and serves each zone on `/probe?target=SOURCE/ZONE`."""
 
 import argparse
+import importlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -59,10 +60,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--check-config", action="store_true", help="read --config, say what would be asked of whom, and end"
     )
     add_arguments(parser, PORT)
+    actions = parser.add_subparsers(dest="doing", metavar="settle")
+    words = "recomputes the CO2 of closed hours with factors that are settled, as a file for promtool"
+    settle = actions.add_parser("settle", help=words, description=words)
+    settle.add_argument("topology", type=Path, metavar="TOPOLOGY", help="topology file of the recorded hours")
+    settle.add_argument("--config", type=Path, metavar="FILE", required=True, help="sources and their zones, as served")
+    settle.add_argument("--prometheus", metavar="URL", required=True, help="server that recorded the hours")
+    settle.add_argument("--http-config", type=Path, metavar="FILE", help="login and certificates for --prometheus")
+    settle.add_argument("--since", default="7d", metavar="DURATION", help="how far to look back (default: %(default)s)")
+    settle.add_argument(
+        "--from", dest="begin", metavar="TIME", help="begin, in place of --since: 2026-11-28, ... (UTC)"
+    )
+    settle.add_argument("--to", dest="end", metavar="TIME", help="end (now)")
+    settle.add_argument(
+        "--output", type=Path, metavar="FILE", required=True, help="the file for promtool; - is the standard output"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Asks and serves until a signal. Raises JoulepathError."""
+    """Asks and serves until a signal, or settles. Raises JoulepathError."""
+    if args.doing == "settle":  # with the libraries of the rules, which an exporter does not need
+        return cast("int", importlib.import_module("joulepath_settle.command").run(args))
     if args.config is None:
         raise UsageError("state --config FILE with the sources and zones to ask (docs/guides/carbon.md)")
     if args.check_config:

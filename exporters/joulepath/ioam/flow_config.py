@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from joulepath.bpf.senders import POD, UNIT
 from joulepath.config import Model, Prefix, load
 from joulepath.errors import UsageError
 from joulepath.ioam.settings import Flow, Match
@@ -47,6 +48,10 @@ def _is_list(value: Any) -> str:
     return "match[list]" if isinstance(value, list | tuple) else "match[one]"
 
 
+def _is_sender(value: Any) -> str:
+    return "cgroup[folder]" if isinstance(value, str) else "cgroup[sender]"
+
+
 Name = Annotated[str, AfterValidator(_named)]
 Prefixes = Annotated[tuple[Prefix, ...], BeforeValidator(_listed, json_schema_input_type=Prefix | tuple[Prefix, ...])]
 Number = Annotated[int | str, BeforeValidator(_number)]
@@ -60,6 +65,26 @@ _BOUNDS = {
     "teid": (0, 0xFFFFFFFF),
     "qfi": (0, 63),
 }
+
+
+class Sender(Model):
+    """A local sender, by the name that it keeps when its cgroup is made anew."""
+
+    unit: Annotated[str, Field(pattern=r"^[A-Za-z0-9:_.\\@-]{1,240}\.(service|scope|slice)$")] | None = None
+    """A systemd unit, such as `camera.service`."""
+    pod: Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,63}/[a-z0-9.-]{1,253}$")] | None = None
+    """A pod of this node, as NAMESPACE/POD."""
+
+    @model_validator(mode="after")
+    def _one(self) -> "Sender":
+        if (self.unit is None) is (self.pod is None):
+            raise ValueError("give either `unit` or `pod`")
+        return self
+
+    @property
+    def name(self) -> str:
+        """As joulepath.bpf.senders finds it."""
+        return f"{POD}{self.pod}" if self.unit is None else f"{UNIT}{self.unit}"
 
 
 class MatchModel(Model):
@@ -83,8 +108,17 @@ class MatchModel(Model):
     """TEID of the innermost GTP-U message that carries the packet: numbers, and ranges such as `0x1000-0x1fff`."""
     qfi: Numbers = ()
     """QFI in the PDU session container of that message, 0 to 63."""
-    cgroup: Annotated[str, AfterValidator(_folder)] | None = None
-    """cgroup v2 folder of the local sender, as in /proc/PID/cgroup; with the folders below it. Backend `ebpf` only."""
+    cgroup: (
+        Annotated[
+            Annotated[str, AfterValidator(_folder), Tag("cgroup[folder]")] | Annotated[Sender, Tag("cgroup[sender]")],
+            Discriminator(_is_sender),
+        ]
+        | None
+    ) = None
+    """Local sender: its cgroup v2 folder as in /proc/PID/cgroup, `{unit: NAME.service}` or `{pod: NAMESPACE/POD}`.
+
+    With the cgroups below it. Backend `ebpf` only.
+    """
 
     @model_validator(mode="after")
     def _some(self) -> "MatchModel":
@@ -101,7 +135,8 @@ class MatchModel(Model):
     def match(self) -> Match:
         """As the counting reads it; not for an empty one. Raises ValueError."""
         ranges = {name: _ranges(name, getattr(self, name)) for name in _BOUNDS}
-        return Match(ue=self.ue, remote=self.remote, cgroup=self.cgroup or "", **ranges)
+        cgroup = self.cgroup.name if isinstance(self.cgroup, Sender) else self.cgroup or ""
+        return Match(ue=self.ue, remote=self.remote, cgroup=cgroup, **ranges)
 
 
 Flows = dict[

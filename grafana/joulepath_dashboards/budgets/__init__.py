@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The dashboard "budgets and alerts": what is used of each energy budget, and which alerts fire."""
+"""The dashboard "budgets and alerts": what is used of each budget, and which alerts fire."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
@@ -7,8 +7,8 @@ from joulepath_dashboards.budgets import alerts, budgets
 from joulepath_dashboards.page import page, topology
 
 QUESTION = (
-    "Whether each energy budget will last, and which alerts about energy and about its data fire. Alerts are those of "
-    "the Prometheus that evaluates the rules, of all its topologies."
+    "Whether each budget of energy, CO2 and money will last, and which alerts about energy and about its data fire. "
+    "Alerts are those of the Prometheus that evaluates the rules, of all its topologies."
 )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Energy budgets: how much is used, and whether it will last."""
+"""Budgets of applications: how much is used, and whether it will last."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,6 @@ from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
 from joulepath_dashboards.common import DASHED, SELECTED, bars, limits, lines, now, over_time
-
-OF_LIMIT = f"/ on (application, budget, per) budget:limit_joules{{{SELECTED}}}"
 
 
 def row() -> Row:
@@ -22,24 +20,22 @@ def panels() -> Iterator[bargauge.Panel | timeseries.Panel]:
     yield (
         bars(
             "Budgets now",
-            "The used and the projected part of each energy budget in its running period: beyond 100 % the alerts "
-            "EnergyBudgetExceeded and EnergyBudgetProjected fire; a gap means that the energy is not known.",
+            "The used and the projected part of each budget of the applications in its running period: beyond 100 % "
+            "the alerts EnergyBudgetExceeded and EnergyBudgetProjected fire; a gap means that the amount is not known.",
             units.PercentUnit,
         )
         .max(1)
         .span(8)
         .thresholds(limits(warning=0.8, critical=1))
-        .with_target(now(f"budget:energy_joules{{{SELECTED}}} {OF_LIMIT}", "{{budget}} ({{application}}) used", "A"))
-        .with_target(
-            now(f"budget:projected_joules{{{SELECTED}}} {OF_LIMIT}", "{{budget}} ({{application}}) projected", "B")
-        )
+        .with_target(now(f"budget:used:ratio{{{SELECTED}}}", "{{budget}} ({{application}}) used", "A"))
+        .with_target(now(f"budget:projected:ratio{{{SELECTED}}}", "{{budget}} ({{application}}) projected", "B"))
     )
 
     yield (
         lines(
             "Energy against budget",
-            "Joules used since the hour, day or month (UTC) began, and the limit; a gap means that a component on the "
-            "path was not measured at all in that period.",
+            "Joules used since the period of each energy budget began, and the limit; a gap means that a component on "
+            "the path was not measured at all in that period.",
             units.Joule,
         )
         .span(8)

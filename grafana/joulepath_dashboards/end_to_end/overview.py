@@ -120,18 +120,12 @@ def _budget() -> stat.Panel:
     return (
         figure(
             "Fullest budget",
-            "The used part of that energy budget which is nearest to its limit, of those with known energy; a gap "
-            "means that no budget has known energy.",
+            "The used part of that budget which is nearest to its limit, of those with known amounts; a gap means that "
+            "no budget has a known amount.",
             units.PercentUnit,
         )
         .thresholds(limits(warning=0.8, critical=1))
-        .with_target(
-            now(
-                f"max(budget:energy_joules{{{TOPOLOGY}}}"
-                f" / on (application, budget, per) budget:limit_joules{{{TOPOLOGY}}})",
-                "fullest budget",
-            )
-        )
+        .with_target(now(f"max(budget:used:ratio{{{TOPOLOGY}}})", "fullest budget"))
     )
 
 

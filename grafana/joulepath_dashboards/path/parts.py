@@ -9,6 +9,14 @@ from grafana_foundation_sdk.models import units
 
 from joulepath_dashboards.common import CHOSEN, lines, over_time, stacked
 
+SERIES = (
+    ("A", "attributed", "power_watts"),
+    ("B", "marginal", "power_marginal_watts"),
+    ("C", "marginal, lower end", "power_marginal_low_watts"),
+    ("D", "marginal, upper end", "power_marginal_high_watts"),
+)
+"""Of the panel with both: what the policy gives the application, and what its traffic adds."""
+
 
 def row() -> Row:
     """The row's heading."""
@@ -51,3 +59,15 @@ def panels() -> Iterator[timeseries.Panel]:
             over_time(f"1e6 * sum by (application) (application:joules_per_bit{{{CHOSEN}}})", "{{application}}")
         )
     )
+
+    both = lines(
+        "Attributed against marginal",
+        "Watts of the application as the policy divides them, and what its traffic adds to the power of the hosts, "
+        "with the 95 % interval where that is known. Without the application the meters would show that much less, "
+        "and the rest would count for others. A gap means that a component is not measured, or for the marginal "
+        "watts that the topology states none for a component.",
+        units.Watt,
+    )
+    for ref_id, legend, series in SERIES:
+        both.with_target(over_time(f"sum by (application) (application:{series}{{{CHOSEN}}})", legend, ref_id))
+    yield both

@@ -80,6 +80,8 @@ def run(
         return 1
     first, *_ = found.values()
     console.print(_table(first), _rest(first), sep="\n")
+    for line in whatif.lines(saved):
+        console.print(line, highlight=False, soft_wrap=True)
     if json_path is not None:
         others = {name: results.as_json() for name, results in found.items() if results is not first}
         written = first.as_json() | {"others": others, "findings": told, "whatif": saved}

@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,6 +18,21 @@ from joulepath_lab.truth.truth import Truth
 def answers(lab: Lab) -> Mapping[str, Mapping[str, Any]]:
     """The answer to each question of the scenario. Raises LabError where it has no answer."""
     return {question.name: _answer(lab, question) for question in lab.scenario.questions}
+
+
+def lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Each answer in a line, with the truth of its numbers in brackets."""
+    for name, answer in found.items():
+        shares, truth = answer["applications"][answer["application"]]["attributed_watts"], answer["truth"]
+        now, then = (
+            f"{shares[key]:.1f} W ({truth['application'][place]:.1f})" for place, key in enumerate(("now", "then"))
+        )
+        saved, true = answer["meters"]["saved_watts"]["value"], truth["meters"][0] - truth["meters"][1]
+        part = 1 - shares["then"] / shares["now"]
+        yield (
+            f"what if, {name}: the share of {answer['application']} falls from {now} to {then}, by {part:.0%}; "
+            f"the meters show {saved:.1f} W ({true:.1f}) less"
+        )
 
 
 def _answer(lab: Lab, question: Question) -> Mapping[str, Any]:

@@ -47,7 +47,7 @@ SCENARIO = Scenario(
         replace(UPLINKS[2], packets_per_frame=1, detection_every=0),
     ),
     questions=(
-        Question("simple", WASTEFUL, data_rate=0.45, instead=(LARGE, SMALL)),
-        Question("complex", COMPLEX, data_rate=0.45),
+        Question("simple", WASTEFUL, data_rate=0.43, instead=(LARGE, SMALL)),
+        Question("complex", COMPLEX, data_rate=0.43),
     ),
 )

@@ -27,6 +27,6 @@ def adapters(topology: Topology) -> Iterator[Rule]:
     yield from vms(topology)
     yield from traffic(topology)
     yield from sessions(topology)
-    yield from sites(topology)
     yield from local_times(topology)
     yield from prices(topology)
+    yield from sites(topology)

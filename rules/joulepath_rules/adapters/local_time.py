@@ -20,6 +20,7 @@ The second of the day is `% 86400`, and the day day_of_week().
 def local_times(topology: Topology) -> Iterator[Rule]:
     """The clock of each time zone."""
     named = {site.price.time_zone for site in topology.sites.values() if site.price is not None}
+    named |= {supply.time_zone for site in topology.sites.values() for supply in site.supply}
     for zone in sorted(zone for zone in named if zone is not None):
         yield Rule(LOCAL, zones.local(clock(zone), topology.window / 2), {"time_zone": zone})
 

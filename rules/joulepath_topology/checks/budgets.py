@@ -23,12 +23,11 @@ def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
     """Names that stand for nothing, sites without a factor, budgets and alerts that could never be reached."""
     for name, budget in topology.budgets.items():
         problems = list(_of(topology, declared, name, budget))
-        yield from problems
         needed = {member for each in topology.applications_of(budget) for member in topology.needed(each)}
         # Of what was refused or is absent nothing is known.
         if not problems and topology.boxes_of(budget) and needed <= topology.components.keys():
-            yield from _factors(topology, name, budget)
-            yield from _reach(topology, name, budget)
+            problems = list(_factors(topology, name, budget)) or list(_reach(topology, name, budget))
+        yield from problems
 
 
 def _key(budget: Budget) -> str:

@@ -2,9 +2,10 @@
 """Checks of sites: supplies that add up, factors of one kind for all."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
+from joulepath_topology.hours import DAY, DAYS
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Place, Problem
 from joulepath_topology.queries import factors
@@ -71,18 +72,38 @@ def _supplies(place: Place, supplies: tuple[Supply, ...]) -> Iterator[Problem]:
         if not supply.known:
             yield Problem((*place, number), "needs a factor: grams_per_kwh, or grid_zone and source")
     rests = [number for number, supply in enumerate(supplies) if supply.share is None and supply.query is None]
-    stated = [supply.share for supply in supplies if supply.share is not None]
-    total = sum(stated)
+    stated = [supply for supply in supplies if supply.share is not None]
+    zones = {supply.time_zone: number for number, supply in enumerate(supplies) if supply.time_zone is not None}
+    for zone, number in list(zones.items())[1:]:
+        message = f"is {zone}, and that of another supply {next(iter(zones))}: shares of a site have one clock"
+        yield Problem((*place, number, "time_zone"), message)
     for number in rests[1:]:
         message = "is the second one without a share and a meter: only one can have the rest"
         yield Problem((*place, number), message, ((*place, rests[0]),))
-    if total > 1 + TOLERANCE:
-        yield Problem(place, f"the shares add up to {total:.10g}, not to 1")
-    elif not rests and not stated:
+    if not rests and not stated:
         yield Problem(place, "all have a meter: add the supply that delivers the rest, without one")
-    elif not rests and total < 1 - TOLERANCE:
-        yield Problem(
-            place, f"the shares add up to {total:.10g}, not to 1: leave out one share, which is then the rest"
-        )
-    elif rests and stated and total > 1 - TOLERANCE:
+    elif stated:
+        yield from _sums(place, stated, rests)
+
+
+def _sums(place: Place, stated: Sequence[Supply], rests: Sequence[int]) -> Iterator[Problem]:
+    """The first moment of the week at which the shares are not the whole, or leave nothing at all to the rest."""
+    sums = {moment: sum(supply.share_at(*moment) for supply in stated) for moment in _moments(stated)}
+    for (day, second), total in sums.items():
+        when = f"on {DAYS[day]} from {second // 3600}:{second % 3600 // 60:02} " if len(sums) > 1 else ""
+        if total > 1 + TOLERANCE:
+            yield Problem(place, f"{when}the shares add up to {total:.10g}, not to 1")
+            return
+        if not rests and total < 1 - TOLERANCE:
+            cure = "leave out one share, which is then the rest"
+            yield Problem(place, f"{when}the shares add up to {total:.10g}, not to 1: {cure}")
+            return
+    if rests and min(sums.values()) > 1 - TOLERANCE:
         yield Problem((*place, rests[0]), "the other shares are all of the power: nothing is left for it")
+
+
+def _moments(supplies: Sequence[Supply]) -> Iterator[tuple[int, int]]:
+    """The days and seconds of the week from which another share may hold; the begin of the week where none does."""
+    hours = [each for supply in supplies for each in supply.hours]
+    seconds = sorted({0, *(end for each in hours for end in (each.start, each.end) if end < DAY)})
+    return ((day, second) for day in (range(7) if hours else [0]) for second in seconds)

@@ -9,6 +9,7 @@ from joulepath.carbon.catalogue import mix, providers, yearly
 from joulepath.carbon.config import read
 from joulepath.carbon.settings import Secrets
 from joulepath.errors import UsageError
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.unit
 
@@ -117,3 +118,12 @@ def test_factors_of_types_are_those_of_the_table() -> None:
         "B18": 12,
         "B19": 11,
     }
+
+
+def test_example_with_all_sources_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "carbon.yaml"
+    path.write_text((ROOT / "examples" / "exporters" / "carbon.yaml").read_text())
+    for name in ("entsoe-token", "electricitymaps-token", "watttime-password"):
+        (tmp_path / name).write_text("key\n")
+        (tmp_path / name).chmod(0o600)
+    assert {question.provider.name for question in read(path)} == providers().keys()

@@ -163,6 +163,29 @@ def test_packets_of_a_local_senders_cgroup_have_its_flow(tmp_path: Path, group: 
     assert series["ioam_node_packets_total", "uplink", "4"] > series[key]  # the scrapes have no flow
 
 
+def test_a_flow_may_name_the_unit_of_its_sender(tmp_path: Path, group: Path, bpf: None) -> None:
+    """The folder of the unit has a flow of its own, which does not fit: both names are of one cgroup."""
+    unit = group / "below" / f"{group.name}.service"
+    flows = {
+        "folder": {"cgroup": f"/{group.name}/below/{unit.name}", "ports": 1},
+        "unit": {"cgroup": {"unit": unit.name}},
+    }
+    file = configure(tmp_path, flows, "sent")
+    key = (PACKETS, "uplink", "unit", "4")
+    unit.mkdir(parents=True)
+    try:
+        with (
+            NetworkNamespace() as namespace,
+            Exporter(namespace, "--config", str(file), "--backend", "ebpf") as exporter,
+        ):
+            inside = ("sh", "-c", f'echo $$ > {unit}/cgroup.procs; exec "$@"', "sh")
+            subprocess.run(namespace.command(*inside, sys.executable, "-c", SEND_SOME), check=True)
+            until(lambda: exporter.scrape()[key] == 7)
+            assert exporter.scrape()[PACKETS, "uplink", "folder", "4"] == 0
+    finally:
+        unit.rmdir()
+
+
 def _sends(namespace: NetworkNamespace, group: Path, exporter: Exporter, key: tuple[str, ...], least: int) -> bool:
     """Sends from the cgroup, and whether so many packets have counted by now: the folder's id is found at a reading."""
     inside = ("sh", "-c", f'echo $$ > {group}/below/cgroup.procs; exec "$@"', "sh")

@@ -4,6 +4,7 @@
 import itertools
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, summarize_address_range
 
 from joulepath.bpf.libbpf import Map
@@ -58,14 +59,14 @@ class FlowTables:
 
     def write(self, flows: Sequence[Flow]) -> int:
         """Writes the half that is not in use, and returns its number. Raises JoulepathError: what is in use stays."""
-        half, vectors = 1 - self._half, Vectors(flows)
+        ids = {name: self._find_cgroup(name) for flow in flows for name in _senders(flow)}
+        half, vectors = 1 - self._half, Vectors(_with_one_name(flows, ids))
         if len(vectors.classes.pairs) > MAX_CLASSES:
             classes = len(vectors.classes.pairs)
             raise UsageError(f"flows: prefixes and ranges overlap in {classes} ways; at most {MAX_CLASSES}")
         free = iter(sorted(set(range(MAX_PLACES)) - {*self._places.values(), *self._left.values()}))
         before = {**self._left, **self._places}
         places = {flow.name: before[flow.name] if flow.name in before else next(free) for flow in flows}
-        ids = {name: self._find_cgroup(name) for name in vectors.cgroups}
         numbers = range(half * MAX_CLASSES, half * MAX_CLASSES + len(vectors.classes.pairs))
         self._maps["flow_classes"].update_many(
             b"".join(map(_NUMBER.pack, numbers)),
@@ -110,6 +111,20 @@ def _replace(into: Map, old: dict[bytes, bytes], new: Mapping[bytes, bytes]) -> 
         if old.get(key) != value:
             into.update(key, value)
             old[key] = value
+
+
+def _senders(flow: Flow) -> list[str]:
+    return [match.cgroup for match in flow.matches if match.cgroup]
+
+
+def _with_one_name(flows: Sequence[Flow], ids: Mapping[str, int | None]) -> list[Flow]:
+    """The flows, with one name for each cgroup: a folder, a unit and a pod may be the same."""
+    first: dict[int, str] = {}
+    names = {name: name if found is None else first.setdefault(found, name) for name, found in ids.items()}
+    return [
+        replace(flow, matches=tuple(replace(match, cgroup=names.get(match.cgroup, "")) for match in flow.matches))
+        for flow in flows
+    ]
 
 
 def _vector(matches: int) -> bytes:

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from joulepath.bpf import cgroup
 from joulepath.bpf.libbpf import Map, Object
+from joulepath.bpf.senders import Senders
 from joulepath.ioam.bpf import flow_tables, layout
 from joulepath.ioam.settings import Flow, Settings
 
@@ -73,7 +73,7 @@ class Kernel:
         *,
         entries: int = _ENTRIES,
         max_unlisted: int = _MAX_UNLISTED,
-        find_cgroup: Callable[[str], int | None] = cgroup.find_id,
+        find_cgroup: Callable[[str], int | None] | None = None,
     ) -> None:
         """Makes the maps. Raises BpfError; UnavailableError where BPF cannot be used here."""
         self._settings = settings
@@ -101,7 +101,7 @@ class Kernel:
         }
         self._maps: dict[str, Map] = {}
         self._kept: dict[bytes, tuple[int, int]] = {}
-        self._find_cgroup = find_cgroup
+        self._find_cgroup = find_cgroup or Senders().find_id
         self._flows: flow_tables.FlowTables | None = None
         self._flow_half = 0
         self.program(0, 14)

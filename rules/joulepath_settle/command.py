@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`joulepath carbon settle`: asks Prometheus for energies and sources for factors, and writes a file for promtool."""
+
+import argparse
+import math
+import sys
+import time
+from collections.abc import Iterable
+
+from joulepath.carbon.config import read as read_questions
+from joulepath.carbon.fetch import Gate
+from joulepath.carbon.settings import Point, Question
+from joulepath.carbon.source import CarbonSource
+from joulepath.errors import UsageError
+from joulepath_prometheus.arguments import prometheus as server
+from joulepath_report import output
+from joulepath_report.period import HOUR, chosen, moment, slots, unix
+from joulepath_report.questions import Questions
+from joulepath_rules.history import closes_after
+from joulepath_settle.factors import Factors, asked, factors
+from joulepath_settle.settled import Settled, open_metrics, settle
+from joulepath_topology import read
+from joulepath_topology.durations import seconds
+
+
+def run(args: argparse.Namespace) -> int:
+    """Writes the file, and says what is settled. Raises JoulepathError."""
+    topology = read(args.topology)
+    zones = asked(topology, read_questions(args.config))
+    output.check({"output": args.output})
+    begin, end = (
+        None if given is None else unix(given, option) for given, option in ((args.begin, "--from"), (args.end, "--to"))
+    )
+    try:
+        since = seconds(args.since)
+    except ValueError:
+        raise UsageError(f"--since: must be a duration such as 7d: {args.since!r}") from None
+    # An hour is recorded a while after its end; a later one is not there yet.
+    begin, end = chosen(begin, end, since, time.time() - closes_after(topology) - HOUR / 2)
+    begin, end = math.ceil(begin / HOUR) * HOUR, math.floor(end / HOUR) * HOUR
+    if begin >= end:
+        raise UsageError("--since: has no whole hour that has closed: look back further")
+    with server(args) as prometheus:
+        questions = Questions(prometheus, topology, slots(begin, end))
+        found = factors(questions, zones, History())
+        settled = settle(questions, found)
+        output.write(args.output, open_metrics(questions, settled))
+    for line in told(questions, found, settled):
+        print(line, file=sys.stderr)  # noqa: T201  # the command's own words beside its file
+    return 0
+
+
+class History:
+    """The history of each zone. Those of one source keep to its rate together."""
+
+    def __init__(self) -> None:
+        self._gates: dict[str, Gate] = {}
+
+    def __call__(self, question: Question, begin: float, end: float) -> Iterable[Point]:
+        """The settled points. Raises JoulepathError."""
+        provider = question.provider
+        gate = self._gates.setdefault(provider.name, Gate(provider.least_seconds))
+        return list(CarbonSource(question, gate).history(begin, end))
+
+
+def told(questions: Questions, found: Factors, settled: Settled) -> Iterable[str]:
+    """The hours that are settled, and those that wait."""
+    hours = {number for row in settled.grams.values() for number in row}
+    period = f"{moment(questions.slots[0].begin)} to {moment(questions.slots[-1].end)}"
+    yield f"{len(hours)} of {len(questions.slots)} hours are settled now, from {period}"
+    for name, missing in found.missing.items():
+        yield f"{name}: has no settled factor of {len(missing)} of {len(questions.slots)} hours: settle them later"
+    if settled.waiting:
+        yield f"{settled.waiting} hours of applications wait for a factor of a site where they used energy"

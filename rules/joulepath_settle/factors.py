@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settled factors of whole hours: of each zone by its source, and of each site by its supplies."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from joulepath.carbon.settings import Point, Question
+from joulepath.errors import UsageError
+from joulepath_report.period import HOUR, Slot
+from joulepath_report.questions import Questions, Rows
+from joulepath_topology import Topology
+from joulepath_topology.supplies import Market, Supply, shares
+
+JOULES_PER_KILOWATT_HOUR = 3.6e6
+BASES = ("location", "market")
+
+History = Callable[[Question, float, float], Iterable[Point]]
+"""The settled points of a question between two times."""
+
+Zone = tuple[str, str, str]
+"""grid_zone, source and boundary."""
+
+
+@dataclass
+class Factors:
+    """Grams for each joule of a site's hosts by hour, and why an hour of a site has none."""
+
+    of_sites: Rows = field(default_factory=dict)
+    """By site and basis."""
+    missing: dict[str, set[int]] = field(default_factory=dict)
+    """Hours without a settled factor, by zone as a configuration names it."""
+
+
+def asked(topology: Topology, questions: Sequence[Question]) -> Mapping[Zone, Question]:
+    """The question of each zone that a site names. Raises UsageError where one is absent, or of another kind."""
+    known = {question.labels: question for question in questions}
+    found: dict[Zone, Question] = {}
+    mistakes: list[str] = []
+    for name, site in topology.sites.items():
+        for supply in site.supplies.values():
+            if (zone := _zone(supply)) is None:
+                continue
+            question = known.get(zone)
+            if question is None:
+                mistakes.append(
+                    f"sites.{name}: {'/'.join(zone)} is not in the configuration of joulepath carbon: add it"
+                )
+            elif question.provider.kind != site.factor:
+                mistakes.append(
+                    f"sites.{name}: wants {site.factor} factors, and {zone[1]} has {question.provider.kind} ones"
+                )
+            else:
+                found[zone] = question
+    if mistakes:
+        raise UsageError(mistakes)
+    return found
+
+
+def hourly(points: Iterable[Point], slots: Sequence[Slot]) -> dict[int, float]:
+    """The mean of each hour that the points cover in full, by its number."""
+    begins = {slot.begin: number for number, slot in enumerate(slots)}
+    weights: dict[int, float] = {}
+    sums: dict[int, float] = {}
+    for point in points:
+        begin = point.start // HOUR * HOUR
+        while begin < point.end:
+            number = begins.get(begin)
+            seconds = min(point.end, begin + HOUR) - max(point.start, begin)
+            if number is not None and seconds > 0:
+                weights[number] = weights.get(number, 0.0) + seconds
+                sums[number] = sums.get(number, 0.0) + seconds * point.grams
+            begin += HOUR
+    return {number: sums[number] / HOUR for number, seconds in weights.items() if abs(seconds - HOUR) < 1}
+
+
+def factors(questions: Questions, zones: Mapping[Zone, Question], history: History) -> Factors:
+    """The settled factors of all sites. Raises JoulepathError."""
+    topology, slots = questions.topology, questions.slots
+    found = Factors()
+    of_zones: dict[Zone, dict[int, float]] = {}
+    for zone, question in zones.items():
+        if question.known is not None:  # an average of a year is settled, and is that of each of its hours
+            of_zones[zone] = dict.fromkeys(range(len(slots)), question.known.grams)
+            continue
+        of_zones[zone] = hourly(history(question, slots[0].begin, slots[-1].end), slots)
+        if missing := set(range(len(slots))) - of_zones[zone].keys():
+            found.missing[question.name] = missing
+    overheads, mix = _overheads(questions), _Mix(_parts(questions), of_zones)
+    for name, site in topology.sites.items():
+        bases = BASES if any(supply.market for supply in site.supplies.values()) else BASES[:1]
+        for basis in bases if site.supplies else ():
+            row: dict[int, float] = {}
+            for number in range(len(slots)):
+                overhead = overheads.get((name,), {}).get(number)
+                grams = mix.grams(name, site.supplies, number, basis)
+                if overhead is not None and grams is not None:
+                    row[number] = overhead * grams / JOULES_PER_KILOWATT_HOUR
+            found.of_sites[name, basis] = row
+    return found
+
+
+@dataclass(frozen=True)
+class _Mix:
+    """The mix of supplies: part of each by site and supply, and the settled factors of zones."""
+
+    parts: Rows
+    of_zones: Mapping[Zone, Mapping[int, float]]
+
+    def grams(self, site: str, supplies: Mapping[str, Supply], number: int, basis: str) -> float | None:
+        """For each kWh in an hour; None while a part, or the factor of a supply that delivers, is not known."""
+        total = 0.0
+        for name, supply in supplies.items():
+            part = self.parts.get((site, name), {}).get(number)
+            if part is None:
+                return None
+            if part:
+                own = self._own(supply, number, basis)
+                if own is None:
+                    return None
+                total += part * own
+        return total
+
+    def _own(self, supply: Supply, number: int, basis: str) -> float | None:
+        if basis == "market" and isinstance(supply.market, Market):
+            return supply.market.grams_per_kwh
+        zone = _zone(supply)
+        return supply.grams_per_kwh if zone is None else self.of_zones[zone].get(number)
+
+
+def _zone(supply: Supply) -> Zone | None:
+    return (supply.grid_zone, supply.source, supply.boundary) if supply.grid_zone and supply.source else None
+
+
+def _overheads(questions: Questions) -> Rows:
+    """Overheads of sites: as the topology states them, or the mean of what a query said in the hour."""
+    every = range(len(questions.slots))
+    stated = {name: site.overhead for name, site in questions.topology.sites.items()}
+    found: Rows = {
+        (name,): dict.fromkeys(every, float(overhead))
+        for name, overhead in stated.items()
+        if isinstance(overhead, float | int)
+    }
+    if len(found) < len(stated):
+        asked_for = questions.over("avg", "site:overhead:ratio", ("site",))
+        found.update({key: row for key, row in asked_for.items() if key not in found})
+    return found
+
+
+def _parts(questions: Questions) -> Rows:
+    """Parts of supplies: as the topology states them, or the mean of what meters said in the hour."""
+    every = range(len(questions.slots))
+    found: Rows = {}
+    metered = False
+    for name, site in questions.topology.sites.items():
+        if any(supply.query is not None for supply in site.supplies.values()):
+            metered = True
+        else:
+            stated = shares(site.supplies)
+            found.update({(name, supply): dict.fromkeys(every, part) for supply, part in stated.items()})
+    if metered:
+        asked_for = questions.over("avg", "supply:share:ratio", ("site", "supply"))
+        found.update({key: row for key, row in asked_for.items() if key not in found})
+    return found

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Policies beyond packets and bytes with anchors, queries, models, several hosts and leaves."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from joulepath_rules.division import Global, Leaf
+from joulepath_rules.generate import generate
+from joulepath_rules.rule import Rule
+from tests.rules.promtool import Case, grow, measured, outlet, run, trace
+from tests.rules.test_policies import CAPACITY, IDS, data, series
+from tests.topology.examined import sound
+
+pytestmark = pytest.mark.unit
+
+TRACES = {name: [{"ioam_namespace": 123, "id": IDS[name]}] for name in IDS}
+ROWS = "sum by (application, component) (application_component:power_watts)"
+
+
+def host(outlet: str, static: float | None = 60) -> dict[str, Any]:
+    """A host of 100 W at an outlet."""
+    return {
+        "site": "s",
+        "power": [{"pdu": "pdu", "outlets": [outlet]}],
+        **({} if static is None else {"static_watts": static}),
+    }
+
+
+def node(packets: float, volume: float, start: int = 0) -> dict[str, str]:
+    """All packets and bytes at node 7; `start` scrapes later than all others."""
+    gone = f"_x{start} " if start else ""
+    every = {
+        'ioam_node_packets_total{node_id="7",direction="uplink"}': grow(packets),
+        'ioam_node_bytes_total{node_id="7",direction="uplink"}': grow(volume),
+    }
+    return {name: gone + values for name, values in every.items()}
+
+
+def anchored() -> Case:
+    """A radio unit is counted at the UPF, which c alone passes.
+
+    At the UPF a, c and the undeclared send: 60/3 = 20 W each. At the radio a and the undeclared: 30 W each. The 40 W
+    by bytes: at the UPF of 1000 a 16 (400), c 16 (400), rest 8 (200); at the radio of 1000 - 400 a 40 * 400/600, rest
+    40 * 200/600.
+    """
+    topology = sound(
+        {
+            "policy": "equal",
+            "sites": {"s": {}},
+            "hosts": {"ru": host("1"), "upf": host("2")},
+            "components": {
+                "ru": {"role": "ru", "traffic": {"anchor": "upf"}},
+                "upf": {"role": "upf", "traffic": {"ioam": 7}},
+            },
+            "applications": {
+                "a": {"traces": TRACES["a"], "path": ["ru", "upf"]},
+                "b": {"traces": TRACES["b"], "path": ["ru", "upf"]},
+                "c": {"traces": TRACES["c"], "path": ["upf"]},
+            },
+        }
+    )
+    sent = trace(IDS["a"], 7, 10, 400) | trace(IDS["b"], 7, 0, 0) | trace(IDS["c"], 7, 10, 400)
+    expect = {
+        'application="a",component="ru"': 30 + 40 * 400 / 600,
+        'application="b",component="ru"': 0,
+        'application="unattributed",component="ru"': 30 + 40 * 200 / 600,
+        'application="a",component="upf"': 20 + 16,
+        'application="b",component="upf"': 0,
+        'application="c",component="upf"': 20 + 16,
+        'application="unattributed",component="upf"': 20 + 8,
+    }
+    power = outlet("pdu", "1", 100) | outlet("pdu", "2", 100)
+    return Case("anchored", topology, power | sent | node(30, 1000) | measured(7), {(4, ROWS): expect})
+
+
+def queried() -> Case:
+    """A switch with rows of applications in bytes alone: a 300, others 100; b has no row, and reserves.
+
+    Static 60 W: half equally, so a 15 and others 15; half by reservation, b 1 and a 2 of 4. Dynamic 40 W by bytes: a
+    30.
+    """
+    policy = {"static": {"equal": 0.5, "reservation": 0.5}, "dynamic": "bytes"}
+    topology = sound(
+        {
+            "sites": {"s": {}},
+            "hosts": {"sw": host("1")},
+            "components": {
+                "sw": {
+                    "role": "switch",
+                    "traffic": {"query": {"bytes": "sum by (application) (rate(other_bytes[$window]))"}},
+                    "policy": policy,
+                    "capacity": 4,
+                }
+            },
+            "applications": {"a": {"path": ["sw"], "reservation": 2}, "b": {"path": ["sw"], "reservation": 1}},
+        }
+    )
+    sent = {'other_bytes{application="a"}': grow(300), 'other_bytes{application="x"}': grow(100)}
+    expect = {
+        'application="a",component="sw"': 15 + 15 + 30,
+        'application="b",component="sw"': 7.5,
+        'application="unattributed",component="sw"': 15 + 7.5 + 10,
+    }
+    return Case("queried", topology, outlet("pdu", "1", 100) | sent, {(4, ROWS): expect})
+
+
+def asked() -> Case:
+    """A model, static power equally, the rest half by requests and half by tokens. b has requests and no tokens: a gap.
+
+    Static 60 W for a and for the undeclared tokens: 30 W. Requests a 3 of 4, tokens 30 of 50: 40 * (0.375 + 0.3) = 27.
+    """
+    topology = sound(
+        {
+            "policy": {"static": "equal", "dynamic": {"count": 0.5, "volume": 0.5}},
+            "sites": {"s": {}},
+            "hosts": {"m": host("1")},
+            "components": {
+                "m": {
+                    "role": "model",
+                    "requests": {
+                        "query": {
+                            "requests": "sum by (application) (rate(other_requests[$window]))",
+                            "tokens": "sum by (application) (rate(other_tokens[$window]))",
+                        }
+                    },
+                }
+            },
+            "applications": {"a": {"models": ["m"]}, "b": {"models": ["m"]}},
+        }
+    )
+    sent = {
+        'other_requests{application="a"}': grow(3),
+        'other_requests{application="b"}': grow(1),
+        'other_tokens{application="a"}': grow(30),
+        'other_tokens{application="x"}': grow(20),
+    }
+    expect = {'application="a",component="m"': 30 + 27, 'application="unattributed",component="m"': 43}
+    return Case("asked", topology, outlet("pdu", "1", 100) | sent, {(4, ROWS): expect})
+
+
+def spread() -> Case:
+    """A component on two hosts: a and all others halve the static part of each, 30 W; a has a quarter of 40 W."""
+    share = [{"query": 'rate(other_seconds{node="$host"}[$window])'}]
+    active = {"active": {"query": "vector(1)"}, "capacity": 1}
+    topology = sound(
+        {
+            "policy": "equal",
+            "sites": {"s": {}},
+            "hosts": {"h1": host("1") | active, "h2": host("2") | active},
+            "components": {
+                "upf": {
+                    "role": "upf",
+                    "hosts": ["h1", "h2"],
+                    "reservation": 1,
+                    "share": share,
+                    "traffic": {"ioam": 7},
+                }
+            },
+            "applications": {"a": {"traces": TRACES["a"], "path": ["upf"]}},
+        }
+    )
+    sent = trace(IDS["a"], 7, 10, 250) | node(40, 1000) | measured(7)
+    busy = {f'other_seconds{{node="{name}"}}': grow(1) for name in ("h1", "h2")}
+    rest = 'application="unattributed",component="unattributed"'
+    expect = {'application="a",component="upf"': 80, 'application="unattributed",component="upf"': 120, rest: 0}
+    power = outlet("pdu", "1", 100) | outlet("pdu", "2", 100)
+    rows = 'sum by (host) (application_component:power_watts{application="a"})'
+    return Case(
+        "spread", topology, power | sent | busy, {(4, ROWS): expect, (4, rows): {'host="h1"': 40, 'host="h2"': 40}}
+    )
+
+
+def late() -> Case:
+    """Counting began in the window: a capacity compares with true bytes/s, as by hand in test_policies.py."""
+    topology = sound(data("capacity", **CAPACITY))
+    of = {name: values if "pdu" in name else "_x9 " + values for name, values in series().items()}
+    expect = {
+        'application="a",component="sw"': 22,
+        'application="b",component="sw"': 66,
+        'application="c",component="sw"': 0,
+        'application="unattributed",component="sw"': 72,
+    }
+    # Counted since 2:30, for 90 s of the window.
+    return Case("late", topology, of, {(4, ROWS): expect})
+
+
+def test_policies_hold_wherever_traffic_is_counted(promtool: Path, tmp_path: Path) -> None:
+    """All parts of a component add up in each."""
+    cases = [anchored(), queried(), asked(), spread(), late()]
+    apart = "abs(sum by (component) (component:conservation_error_watts)) > 1e-9"
+    run(promtool, tmp_path, [replace(case, expect={**case.expect, (4, apart): {}}) for case in cases])
+
+
+def test_a_leaf_records_nothing_of_policies() -> None:
+    """It has hosts and components; the server above divides them, with all rules of the policy."""
+    topology = sound(data("steps", steps=[{"above": 1, "watts": 5}]))
+
+    def records(part: Any) -> set[str]:
+        return {
+            rule.record for group in generate(topology, part=part) for rule in group.rules if isinstance(rule, Rule)
+        }
+
+    of_policies = {record for record in records(None) if ":policy:" in record or record == "component:step_watts"}
+    assert len(of_policies) > 3
+    assert not of_policies & records(Leaf("s"))
+    assert of_policies <= records(Global())
