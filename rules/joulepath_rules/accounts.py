@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What budgets add up: recorded rates of energy, CO2 and cost, as amounts and known seconds of an hour.
+"""The sums of budgets: recorded rates of energy, CO2 and cost, as amounts and known seconds of an hour.
 
 Every rate falls into parts, each of which is known or absent by itself: the power of an application at a component on a
 host, the power of a host, all CO2 of an application. A row stands for one interval of its group; it is absent while it
@@ -110,7 +110,7 @@ def known_rows(topology: Topology, rate: Rate, names: Iterable[str], function: s
 
 
 def hours(topology: Topology) -> Iterator[Rule]:
-    """What was known of each closed hour, for budgets with periods of several."""
+    """The known amounts of each closed hour, for budgets with periods of several."""
     found: dict[Rate, list[Budget]] = {}
     for budget in topology.budgets.values():
         if budget.seconds > HOUR:

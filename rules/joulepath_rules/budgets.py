@@ -41,7 +41,7 @@ def budgets(topology: Topology) -> Iterator[Rule]:
 
 @dataclass(frozen=True)
 class _Sums:
-    """What is known of a running period: of each part of a rate, for some applications or sites."""
+    """The known amounts of a running period: of each part of a rate, for some applications or sites."""
 
     topology: Topology
     period: Period

@@ -87,7 +87,7 @@ class Burn(Entry):
 
 
 class Budget(Choice):
-    """What an application, a site or all applications with a label may use in each period."""
+    """The amount that an application, a site or all applications with a label may use in each period."""
 
     kinds = ("application", "site", "label")
     QUANTITIES: ClassVar[tuple[Quantity, ...]] = ("energy", "co2", "cost")
@@ -120,7 +120,7 @@ class Budget(Choice):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, value: Any) -> Any:
-        """`team: vision` as `label: {team: vision}`. Two other keys, or one that is no text, are refused as unknown."""
+        """`team: vision` as `label: {team: vision}`. Two other keys, or one without a text, are refused as unknown."""
         if not isinstance(value, dict):
             return value
         other = [key for key in value if key not in cls.model_fields]
@@ -167,7 +167,7 @@ class Budget(Choice):
 
     @property
     def limit(self) -> float:
-        """What may be used: in J, g, or its currency."""
+        """The amount that may be used: in J, g, or its currency."""
         return self.cost[0] if self.cost is not None else float(getattr(self, self.quantity))
 
     @property

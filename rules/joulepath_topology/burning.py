@@ -4,7 +4,7 @@
 A budget burns at rate 1 if it lasts exactly for its period. An alert fires when a part of the budget goes in a time: at
 the rate part * period / time, over that time and over its last twelfth, so that it ends soon after its cause. Parts and
 times are those of the Site Reliability Workbook (chapter 5, https://sre.google/workbook/alerting-on-slos/) and of sloth
-(https://sloth.dev), which have them for 30 days: here the times are the same parts of any period. What burns cannot
+(https://sloth.dev), which have them for 30 days: here the times are the same parts of any period. A budget cannot
 burn faster than its hosts draw: where that is known and less than an alert's rate, the alert takes the rate in the
 middle between 1 and the most, and the longer time in which the same part then goes.
 """

@@ -209,7 +209,7 @@ class Topology(Entry):
         return [value] if key == "application" and value in self.applications else []
 
     def boxes_of(self, budget: Budget) -> list[str]:
-        """The metered boxes whose power a budget counts, as a whole or in shares."""
+        """The metered boxes of which a budget counts the power, as a whole or in shares."""
         if budget.site is not None:
             return [name for name, box in self.boxes.items() if box.site == budget.site]
         needed = {member for name in self.applications_of(budget) for member in self.needed(name)}

@@ -210,7 +210,7 @@ def messages() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 def test_a_chat_gets_one_message_about_a_budget(
     alertmanager: Path, as_root: None, tmp_path: Path, messages: tuple[str, list[dict[str, Any]]]
 ) -> None:
-    """A used budget and its forecast are one message with the template's words; a silenced budget is none."""
+    """A used budget and its forecast are one message with the template's words; a silenced budget has no message."""
     webhook, found = messages
     text = (
         CHAT.read_text("utf-8").replace("http://127.0.0.1:9096/", webhook).replace("group_wait: 30s", "group_wait: 1s")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each kind of budget through a month in promtool, whose clock begins on Thursday, 1 January 1970.
+"""Each kind of budget through a month in promtool. Its clock begins on Thursday, 1 January 1970.
 
 Rows come every 2 minutes and rules are evaluated once an hour, so a month takes seconds. All sums are by hand.
 """
@@ -76,7 +76,7 @@ ROWS = (
     rate("site:cost_per_hour", (0.5, 0.5), site="edge", currency="EUR"),
 )
 
-# What each of them uses in a second, in both parts of the time.
+# The use of each of them in a second, in both parts of the time.
 AMOUNTS: dict[str, tuple[str, Change]] = {
     "application: a, energy: 100kWh": ("budget:energy_joules", (90, 150)),
     "application: a, co2: 100kg": ("budget:co2_grams", (0.015, 0.025)),
@@ -176,7 +176,7 @@ UNITS = {
 
 
 def case(name: str, kinds: Iterable[tuple[str, str]], periods: Periods, turn: int, day: int = 25) -> Case:
-    """What is used, left, projected and covered of budgets of these kinds."""
+    """Budgets of these kinds: the used, remaining, projected and covered part."""
     text = "budgets:\n"
     expect: dict[tuple[float, str], Mapping[str, float]] = {}
     end = max(now for times in periods.values() for now in times) + 1

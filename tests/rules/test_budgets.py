@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.rules import factory
 from tests.rules.promtool import Case, run, topology
-from tests.rules.recorded import TOPOLOGY, Pieces, row, total
+from tests.rules.recorded import TOPOLOGY, Pieces, row, total, values
 
 pytestmark = pytest.mark.unit
 
@@ -190,6 +190,22 @@ def test_a_new_day_starts_at_0(promtool: Path, tmp_path: Path) -> None:
     run(promtool, tmp_path, [case("midnight", both(rows, rows), wanted, budgets=day)])
 
 
+def test_a_component_on_two_hosts_counts_on_each(promtool: Path, tmp_path: Path) -> None:
+    """60 W on one host, and 40 W on the other, of which the last half hour is not known: 40 W there all the same."""
+    text = TOPOLOGY.replace("  ru-1: {role: ru, traffic", "  ru-1: {role: ru, hosts: [ru-1, ru-2], traffic").replace(
+        "components:", '  ru-2: {site: lab, power: [{pdu: pdu-1, outlets: ["3"]}]}\ncomponents:'
+    )
+    series = both([(61, 60.0)], [(61, 30.0)])
+    (first,) = (name for name in series if 'component="ru-1"' in name)
+    series[first.replace('host="ru-1"', 'host="ru-2"')] = values([(31, 40.0), (30, None)])
+    ours = topology(text + BUDGETS.split("  a-day", maxsplit=1)[0])
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
+        (60, "budget:energy_joules"): {'application="a",budget="a-hour",per="hour"': 130 * 3600},
+        (60, "budget:coverage:ratio"): {'application="a",budget="a-hour",per="hour"': 0.5},
+    }
+    run(promtool, tmp_path, [Case("hosts", ours, series, expect, step=60, only=ONLY)])
+
+
 def alert(name: str, severity: str, minute: int, summary: str, *descriptions: str) -> dict[str, Any]:
     """The expectation for promtool of an alert of a-hour."""
     ours = {"application": "a", "budget": "a-hour", "per": "hour", "severity": severity, "topology": "joulepath"}
@@ -258,6 +274,27 @@ def test_alerts_fire_before_and_after_a_budget_is_used(promtool: Path, tmp_path:
         ),
     ]
     run(promtool, tmp_path, cases)
+
+
+def test_labels_of_a_budget_are_on_its_alerts(promtool: Path, tmp_path: Path) -> None:
+    """Its severity takes the place of the alert's own, and a budget without one keeps that."""
+    text = """
+budgets:
+  mine: {application: a, energy: 100kJ, per: hour, labels: {severity: page, cost_center: "4711"}}
+  plain: {application: a, energy: 100kJ, per: hour}
+"""
+    plain = exceeded(20, "108% of the energy that it allows were used in the running period (hour).")
+    (one,) = plain["exp_alerts"]
+    firing = [
+        {
+            "exp_labels": {**one["exp_labels"], "budget": name, **own},
+            "exp_annotations": {**one["exp_annotations"], "summary": f"Budget {name} is used up"},
+        }
+        for name, own in (("mine", {"severity": "page", "cost_center": "4711"}), ("plain", {}))
+    ]
+    rows: Pieces = [(62, 60.0)]
+    checks = [{**plain, "exp_alerts": firing}]
+    run(promtool, tmp_path, [case("own", both(rows, [(62, 30.0)]), {}, budgets=text, alerts=checks)])
 
 
 pieces = st.lists(

@@ -27,7 +27,7 @@ HOURS = range(FIRST - 86400, FIRST + 366 * 86400, 3600)
 
 
 def offset(zone: str, moment: int) -> int:
-    """What the database says."""
+    """The offset by the database."""
     found = datetime.fromtimestamp(moment, ZoneInfo(zone)).utcoffset()
     return int((found or timedelta()).total_seconds())
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Budgets: what they may say, what they need, and how fast they can burn."""
+"""Budgets: their form, their needs, and how fast they can burn."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ def plant(budget: str) -> Any:
             "application: a, energy: 1kWh, per: day, burn: [{part: 5, within: 2h}]",
             "budgets.z.burn[0].part: must be a part of the budget, such as 5%, at most 100%",
         ),
-        # What it names.
+        # Names.
         (
             "application: c, energy: 1kWh, per: day",
             "budgets.z.application: there is no application 'c' under applications",
@@ -95,7 +95,7 @@ def plant(budget: str) -> Any:
             "label: {slice: x}, energy: 1kWh, per: day",
             "budgets.z.slice: no application has the label slice with the value 'x': their labels are team",
         ),
-        # What it needs.
+        # Factors.
         (
             "team: y, co2: 1kg, per: day",
             "budgets.z.co2: site 'shed' has no carbon factor: give it grams_per_kwh, or grid_zone and source",

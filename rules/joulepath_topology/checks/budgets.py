@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of budgets: what they name, what they need, and what could never happen."""
+"""Checks of budgets: names, factors, and limits that could never be reached."""
 
 from collections.abc import Iterator
 
@@ -53,7 +53,7 @@ def _of(topology: Topology, declared: Declared, name: str, budget: Budget) -> It
 
 
 def _factors(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:
-    """What turns joules into the budget's unit, at each site that it counts."""
+    """The factor that turns joules into the budget's unit must be there, at each site that it counts."""
     place: Place = ("budgets", name, budget.quantity)
     for at in _sites(topology, budget):
         site = topology.sites[at]
