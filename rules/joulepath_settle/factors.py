@@ -147,7 +147,7 @@ def _overheads(questions: Questions) -> Rows:
 
 
 def _parts(questions: Questions) -> Rows:
-    """Parts of supplies: as the topology states them, or the mean of the hour where meters or hours of the week say it."""
+    """Parts of supplies: as the topology states them, or the mean of the hour where meters or its hours say it."""
     every = range(len(questions.slots))
     found: Rows = {}
     change = False
