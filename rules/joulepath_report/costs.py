@@ -50,5 +50,5 @@ def columns(costs: Costs) -> Iterator[Column]:
 
 
 def values(costs: Costs, known: Mapping[str, float] | None) -> Sequence[Value]:
-    """The values of these columns: nothing in a currency is 0, and what is not known is None in each of them."""
+    """The values of these columns: 0 in a currency without any cost, and None in all where the cost is not known."""
     return [None if known is None else known.get(currency, 0.0) for currency in costs.currencies]

@@ -147,17 +147,17 @@ def _overheads(questions: Questions) -> Rows:
 
 
 def _parts(questions: Questions) -> Rows:
-    """Parts of supplies: as the topology states them, or the mean of what meters said in the hour."""
+    """Parts of supplies: as the topology states them, or the mean of the hour where meters or hours of the week say it."""
     every = range(len(questions.slots))
     found: Rows = {}
-    metered = False
+    change = False
     for name, site in questions.topology.sites.items():
-        if any(supply.query is not None for supply in site.supplies.values()):
-            metered = True
+        stated = shares(site.supplies)
+        if len(stated) < len(site.supplies):
+            change = True
         else:
-            stated = shares(site.supplies)
             found.update({(name, supply): dict.fromkeys(every, part) for supply, part in stated.items()})
-    if metered:
+    if change:
         asked_for = questions.over("avg", "supply:share:ratio", ("site", "supply"))
         found.update({key: row for key, row in asked_for.items() if key not in found})
     return found

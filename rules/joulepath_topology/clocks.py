@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 YEARS = 28
 """Years that a rule must hold: after them the days of the week fall on the same dates again."""
@@ -51,6 +51,8 @@ def clock(name: str, year: int | None = None) -> Clock:
     try:
         zone = ZoneInfo(name)
     except (KeyError, ValueError, OSError):
+        if not available_timezones():
+            raise ValueError("this machine has no time zones: install the package tzdata") from None
         raise ValueError(f"there is no time zone {name!r}: write one such as Europe/Berlin") from None
     first = datetime.now(UTC).year if year is None else year
     moments = list(_moments(zone, first))

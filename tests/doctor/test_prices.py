@@ -65,7 +65,7 @@ def test_several_prices_are_ambiguous_unless_they_agree() -> None:
     assert several.endswith("source/ambiguous: the query gives 3 prices, from 0.2 to 0.3: choose one by its labels")
 
 
-def test_a_price_that_is_not_a_number_is_told() -> None:
+def test_a_price_that_is_not_a_number_is_named() -> None:
     """NaN, as of a mean over nothing, in the words of the server."""
     (odd, _) = findings({"^day_ahead": [(DE, float("nan"))], r"^present_over_time": [(DE, 1)]})
     assert odd == "sites.a.price.query: source/no-amount: the query gives NaN or infinite now: a price is a number"

@@ -22,7 +22,7 @@ interval: 15s
 window: 4m
 sites: {s: {}}
 hosts: {upf: {site: s, power: [{bmc: upf}]}}
-components: {upf: {role: upf, policy: bytes, traffic: {core: pfcp, instances: ["smf-1:10480"]}}}
+components: {upf: {role: upf, policy: bytes, traffic: {core: pfcp, instances: [upf-1]}}}
 applications: {camera: {core: {group: cameras}, path: [upf]}}
 """
 PFCP = topology(TEXT)
@@ -34,10 +34,10 @@ def growth(
     errors: Mapping[str, float] | None = None, interval: float = 10,
 ) -> dict[str, Rows]:  # fmt: skip
     """The answers of an exporter over an hour, of 1000 bytes."""
-    at = r'increase\({}\{{.*instance="smf-1:10480"'
+    at = r"increase\({}\["
     return {
-        r'pfcp_usage_bytes_total\{group="unknown"': [({}, unknown)],
-        at.format("pfcp_usage_bytes_total"): [({}, 1000.0)],
+        r'pfcp_usage_bytes_total\{group="unknown",upf="upf-1"': [({}, unknown)],
+        r'increase\(pfcp_usage_bytes_total\{upf="upf-1"': [({}, 1000.0)],
         at.format("pfcp_messages_total"): [({}, messages)],
         at.format("pfcp_measured_seconds_total"): [({}, captured)],
         at.format("pfcp_missing_reports_total"): [({}, missing)],
@@ -97,7 +97,7 @@ def test_a_silent_exporter_explains_that_the_core_counts_nothing() -> None:
 
 
 def test_flows_that_are_left_out_are_an_error_at_the_exporter() -> None:
-    flows = topology(TEXT.replace("core: pfcp, instances: [\"smf-1:10480\"]", "ioam: 4").replace(
+    flows = topology(TEXT.replace("core: pfcp, instances: [upf-1]", "ioam: 4").replace(
         "core: {group: cameras}", "flows: [cameras]"))  # fmt: skip
     answers: Mapping[str, Rows] = {
         "pfcp_flows_file_left_out_flows": [({"job": "pfcp", "instance": "smf-1:10480"}, 3.0)]

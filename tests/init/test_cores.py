@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 
 PLUGS = [Reading("pdu", "pdu-1", str(number), name, 50.0) for number, name in enumerate(["ru-1", "gnb-1", "upf-1"])]
 OPEN5GS = CoreThere("open5gs", "upf-1:9091", {"qfi": ["5", "7"]})
-PFCP = CoreThere("pfcp", "smf-1:10480", {"group": ["cameras"], "dnn": ["video", "ims"], "slice": ["1"]})
+PFCP = CoreThere("pfcp", "upf-1", {"group": ["cameras"], "dnn": ["video", "ims"], "slice": ["1"]})
 
 
 def there(*series: Mapping[str, str]) -> list[CoreThere]:
@@ -44,11 +44,11 @@ def test_each_core_is_found_by_the_metrics_of_its_table() -> None:
 def test_the_values_of_keys_of_many_ues_are_found() -> None:
     """A group of `other` or `unknown` sessions is not an application; an IMSI is not looked at."""
     usage = [
-        series("pfcp_usage_bytes_total", "smf-1:10480", group=group, dnn=dnn, s_nssai="1-000001")
+        series("pfcp_usage_bytes_total", "smf-1:10480", upf="upf-1", group=group, dnn=dnn, s_nssai="1-000001")
         for group, dnn in (("cameras", "video"), ("other", "ims"), ("unknown", ""))
     ]
     assert there(*usage) == [
-        CoreThere("pfcp", "smf-1:10480", {"group": ["cameras"], "dnn": ["ims", "video"], "slice": ["1-000001"]})
+        CoreThere("pfcp", "upf-1", {"group": ["cameras"], "dnn": ["ims", "video"], "slice": ["1-000001"]})
     ]
     assert there(series("ue_traffic", gatewayID="agw-1", IMSI="IMSI001010000000001")) == [
         CoreThere("magma", "agw-1", {})

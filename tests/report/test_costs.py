@@ -134,7 +134,7 @@ def test_a_site_without_a_price_leaves_its_costs_unknown() -> None:
     assert "core had no price, or no overhead: the cost of what was used there is not known." in list(notes(found))
 
 
-def test_without_any_price_there_is_no_column_and_no_note() -> None:
+def test_a_period_without_prices_has_neither_columns_nor_notes() -> None:
     """As before prices were known to a topology."""
     found = two_hours({})
     assert costs(found, "applications") == dict.fromkeys(("camera", "unattributed", "total"), ())

@@ -141,7 +141,7 @@ components: {h: {role: device}}
 
 
 def paid(moment: int) -> float:
-    """What the contract says, by a clock on the wall in Berlin."""
+    """The price by the contract, by a clock on the wall in Berlin."""
     day, second = clock_hands(ZoneInfo("Europe/Berlin"), moment)
     hour = second / 3600
     if day in {"mon", "tue", "wed", "thu", "fri"}:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.rules.promtool import Case, node, outlet, run, topology, trace
 from tests.rules.recorded import TOPOLOGY, labels, total, values
@@ -190,6 +192,36 @@ CASES = [
 def test_costs_are_those_worked_out_by_hand(case: Case, promtool: Path, tmp_path: Path) -> None:
     """Each case in promtool."""
     run(promtool, tmp_path, [case])
+
+
+watts = st.integers(0, 500)
+prices = st.floats(-0.5, 2).map(lambda price: round(price, 4))
+parts = st.lists(st.integers(0, 40), min_size=4, max_size=4)
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(plugs=st.tuples(watts, watts, watts), price=st.tuples(prices, prices, prices), sent=parts)
+def test_applications_cost_what_the_meters_counted(
+    plugs: tuple[int, int, int], price: tuple[float, float, float], sent: list[int], promtool: Path, tmp_path: Path
+) -> None:
+    """With `unattributed`, in each currency: watts of the plugs, times overhead, times price; all sites have one."""
+    text = PRICED.replace("  d: {}", f"  d: {{price: {{currency: USD, per_kwh: {price[2]}}}}}")
+    text = text.replace("per_kwh: 0.2}", f"per_kwh: {price[0]}}}")
+    series = {"day_ahead": f"{price[1]}x40", **outlet("p", "1", plugs[0]), **outlet("p", "2", plugs[1])}
+    series |= outlet("p", "3", 300) | outlet("p", "4", plugs[2])
+    for number in range(1, 5):
+        series |= node(number, 10, 100)
+    marks = ((X, 1), (X, 2), (Y, 1), (Z, 4))
+    for (identifier, number), volume in zip(marks, sent, strict=True):
+        series |= trace(identifier, number, 1, volume)
+    series |= trace(Y, 3, 1, 20) | trace(Z, 1, 1, 10)
+    truth = {
+        'currency="EUR"': (plugs[0] * 1.5 * price[0] + plugs[1] * price[1]) / 1000,
+        'currency="USD"': (300 * 0.1 + plugs[2] * price[2]) / 1000,
+    }
+    sums = ("application:cost_per_hour", "site:cost_per_hour", "team:application_cost_per_hour")
+    expect: dict[tuple[float, str], Mapping[str, float]] = {(8, f"sum by (currency) ({name})"): truth for name in sums}
+    run(promtool, tmp_path, [Case("sums", topology(text), series, expect)])
 
 
 def cost(application: str, currency: str, segment: str) -> str:

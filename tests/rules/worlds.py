@@ -251,7 +251,7 @@ def _add_core(plant: Plant, name: str, core: str, traffics: Sequence[Traffic], r
     for key, row in _rows(name, traffics, rest).items():
         for metric, amount in zip(metrics, row, strict=True):
             for direction, part in (("uplink", 0.25), ("downlink", 0.75)):
-                labels = f'instance="{name}",job="core",{label}="{key or "other"}",direction="{direction}"'
+                labels = f'instance="{name}",upf="{name}",job="core",{label}="{key or "other"}",direction="{direction}"'
                 plant.show(f"core {name}", {f"{metric}{{{labels}}}": grow(amount * part)})
 
 

@@ -68,9 +68,12 @@ def test_hour_that_was_settled_before_is_not_written_again() -> None:
     assert settled.factors["mast", "location"].keys() == {1, 2}
 
 
-def test_meter_of_a_supply_gives_its_part_of_each_hour() -> None:
+@pytest.mark.parametrize(
+    "part", ["watts: 'inverter_watts'", "share: 0.5, time_zone: UTC, hours: [{from: 1, to: 2, share: 0}]"]
+)
+def test_supply_that_changes_has_its_part_of_each_hour(part: str) -> None:
     text = (
-        TEXT.replace("share: 0.25", "watts: 'inverter_watts'")
+        TEXT.replace("share: 0.25", part)
         .replace("share: 0.75, ", "")
         .replace("overhead: 1.25", "overhead: {query: 'pue'}")
     )

@@ -11,7 +11,9 @@ pytestmark = pytest.mark.unit
 
 
 def with_entries(*entries: Any, component: str = "upf-1") -> dict[str, Any]:
-    return changed(components={component: {"marginal": list(entries)}})
+    """The factory with these at one component; power of the others does not follow traffic."""
+    still = {name: {"marginal": [{"joules": 0}]} for name in ("ru-1", "du-1", "upf-1")}
+    return changed(components=still | {component: {"marginal": list(entries)}})
 
 
 def test_an_entry_is_a_number_with_its_unit() -> None:
@@ -77,3 +79,13 @@ def test_an_application_that_does_not_pass_has_no_entry() -> None:
         },
     )
     assert "components.gw.marginal[0].application: 'a' does not use this component" in lines(data)
+
+
+def test_an_application_with_some_slopes_alone_is_a_warning() -> None:
+    """Its marginal power would be absent."""
+    text = "has no marginal power: ru-1, du-1 state no `marginal`, others on its path do"
+    some = changed(components={"upf-1": {"marginal": [{"per": "bytes", "joules": 1}]}})
+    assert lines(some) == [f"warning: applications.{name}: {text}" for name in "ab"]
+    alone = with_entries({"per": "bytes", "joules": 1, "application": "a"})
+    (line,) = lines(alone)
+    assert line.startswith("warning: applications.b: has no marginal power: upf-1 state")

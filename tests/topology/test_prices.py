@@ -16,7 +16,7 @@ BERLIN = {"currency": "EUR", "per_kwh": 0.2, "time_zone": "Europe/Berlin"}
 
 
 def priced(**price: Any) -> dict[str, Any]:
-    """The factory with a price at one site; a key that is None is left out."""
+    """The factory with a price at one site, without the keys that have None."""
     return changed(sites={"edge": {"price": {key: value for key, value in price.items() if value is not None}}})
 
 

@@ -70,7 +70,7 @@ class IoamExporter(OneHost):
         """
         self._file = file
         self.complaints = list(complaints)
-        """What was wrong in the `flows_file` at the start."""
+        """The mistakes in the `flows_file` at the start."""
         self._fallback = fallback
         self._settings = settings
         self._read = read

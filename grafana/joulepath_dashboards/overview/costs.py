@@ -68,7 +68,7 @@ def panels() -> Iterator[stat.Panel | table.Panel | timeseries.Panel]:
     yield (
         lines(
             "Price of a kWh",
-            "What a kWh costs at the meter of each site, in its currency; below 0 while the consumer is paid. A gap "
+            "The price of a kWh at the meter of each site, in its currency; below 0 while the consumer is paid. A gap "
             "means that the query of a site gives no price, or that the topology states no prices.",
             units.NoUnit,
         )

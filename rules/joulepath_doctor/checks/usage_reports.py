@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Usage reports of PFCP: `joulepath pfcp` sees N4, reads it, misses little, knows its sessions, and reports in time."""
+"""Usage reports of PFCP: `joulepath pfcp` sees N4, reads it, misses little, knows its sessions, and reports in time.
+
+A topology names UPFs, and messages are not counted by UPF: they are looked at together.
+"""
 
 from collections.abc import Iterator
 
@@ -19,6 +22,7 @@ UNKNOWN = 0.1
 """The part of the bytes that may be of unknown sessions (alerts.yaml, `EnergySessionsUnknown`)."""
 INTERVALS = 2
 """Reports in a window, at least: with fewer, a window may hold none."""
+USAGE = "pfcp_usage_bytes_total"
 BEAT = 120.0
 """In this time an SMF and a UPF exchange a heartbeat [s]; 60 s is usual (TS 29.244, 6.2.2)."""
 
@@ -30,8 +34,8 @@ def check(context: Context) -> Iterator[Finding]:
         if traffic is None or traffic.core != "pfcp":
             continue
         place: Place = ("components", name, "traffic", "core")
-        messages = _grown(context, traffic, "pfcp_messages_total")
-        captured = _grown(context, traffic, "pfcp_measured_seconds_total") or 0.0
+        messages = _grown(context, "pfcp_messages_total")
+        captured = _grown(context, "pfcp_measured_seconds_total") or 0.0
         if messages == 0 and captured >= BEAT:
             yield found(
                 "pfcp/silent", place,
@@ -39,17 +43,16 @@ def check(context: Context) -> Iterator[Finding]:
                 "passes between SMF and UPF, outside IPsec",
             )  # fmt: skip
         elif messages:
-            yield from _unread(context, place, traffic, messages)
-            yield from _lost(context, place, traffic, messages)
+            yield from _unread(context, place, messages)
+            yield from _lost(context, place, messages)
             yield from _unknown(context, place, traffic)
-            yield from _lumps(context, place, traffic)
+            yield from _lumps(context, place)
     if any(application.flows for application in context.topology.applications.values()):
         yield from _left_out(context)
 
 
-def _unread(context: Context, place: Place, traffic: Traffic, messages: float) -> Iterator[Finding]:
-    errors = cores.selected(traffic, Series(metric="pfcp_decode_errors_total"))
-    reasons = rows(context, f"sum by (reason) (increase({errors}[{since(context)}])) > 0", "reason")
+def _unread(context: Context, place: Place, messages: float) -> Iterator[Finding]:
+    reasons = rows(context, f"sum by (reason) (increase(pfcp_decode_errors_total[{since(context)}])) > 0", "reason")
     if sum(reasons.values()) > LOST * messages:
         most = max(reasons, key=lambda reason: reasons[reason])[0]
         cure = (
@@ -64,9 +67,9 @@ def _unread(context: Context, place: Place, traffic: Traffic, messages: float) -
         )  # fmt: skip
 
 
-def _lost(context: Context, place: Place, traffic: Traffic, messages: float) -> Iterator[Finding]:
-    drops = _grown(context, traffic, "pfcp_capture_drops_total") or 0.0
-    missing = _grown(context, traffic, "pfcp_missing_reports_total") or 0.0
+def _lost(context: Context, place: Place, messages: float) -> Iterator[Finding]:
+    drops = _grown(context, "pfcp_capture_drops_total") or 0.0
+    missing = _grown(context, "pfcp_missing_reports_total") or 0.0
     if drops + missing > LOST * messages:
         yield found(
             "pfcp/lost", place,
@@ -77,8 +80,8 @@ def _lost(context: Context, place: Place, traffic: Traffic, messages: float) -> 
 
 
 def _unknown(context: Context, place: Place, traffic: Traffic) -> Iterator[Finding]:
-    whole = _grown(context, traffic, "pfcp_usage_bytes_total")
-    unknown = _grown(context, traffic, "pfcp_usage_bytes_total", group="unknown")
+    whole = _grown(context, cores.selected(traffic, Series(metric=USAGE)))
+    unknown = _grown(context, cores.selected(traffic, Series(metric=USAGE, labels={"group": "unknown"})))
     if whole and unknown and unknown > UNKNOWN * whole:
         yield found(
             "pfcp/unknown", place,
@@ -88,8 +91,8 @@ def _unknown(context: Context, place: Place, traffic: Traffic) -> Iterator[Findi
         )  # fmt: skip
 
 
-def _lumps(context: Context, place: Place, traffic: Traffic) -> Iterator[Finding]:
-    interval = value(context, f"max({cores.selected(traffic, Series(metric='pfcp_report_interval_seconds'))})")
+def _lumps(context: Context, place: Place) -> Iterator[Finding]:
+    interval = value(context, "max(pfcp_report_interval_seconds)")
     window = context.topology.window
     if interval is not None and interval * INTERVALS > window:
         yield found(
@@ -111,7 +114,6 @@ def _left_out(context: Context) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _grown(context: Context, traffic: Traffic, metric: str, **labels: str) -> float | None:
-    """The growth over the time of the context; None where the exporter shows nothing."""
-    selected = cores.selected(traffic, Series(metric=metric, labels=labels))
-    return value(context, f"sum(increase({selected}[{since(context)}]))")
+def _grown(context: Context, selector: str) -> float | None:
+    """The growth over the time of the context; None where no exporter shows it."""
+    return value(context, f"sum(increase({selector}[{since(context)}]))")

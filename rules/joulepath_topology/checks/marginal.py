@@ -3,12 +3,18 @@
 
 from collections.abc import Iterator
 
+from joulepath_topology.marginal import of_application
 from joulepath_topology.model import Topology
 from joulepath_topology.problem import Declared, Problem, absent
 
 
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
-    """Units that are not counted, applications that do not pass, and entries that stand twice."""
+    """Units that are not counted, applications that do not pass, entries that stand twice; else what is incomplete."""
+    mistakes = list(_entries(topology, declared))
+    yield from mistakes or _incomplete(topology)
+
+
+def _entries(topology: Topology, declared: Declared) -> Iterator[Problem]:
     for name, component in topology.components.items():
         seen: set[tuple[str | None, str | None]] = set()
         for number, entry in enumerate(component.marginal):
@@ -28,6 +34,17 @@ def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
                 yield absent((*place, "application"), "application", entry.application)
             elif entry.application in topology.applications and name not in topology.needed(entry.application):
                 yield Problem((*place, "application"), f"{entry.application!r} does not use this component")
+
+
+def _incomplete(topology: Topology) -> Iterator[Problem]:
+    """Applications of which the marginal power would be absent, although some of it is stated."""
+    for name in topology.applications:
+        needed = [component for component in topology.needed(name) if component in topology.components]
+        lacking = [one for one in needed if not of_application(topology.components[one].marginal, name)]
+        if lacking and len(lacking) < len(needed):
+            message = f"has no marginal power: {', '.join(lacking)} state no `marginal`, others on its path do"
+            places = tuple(("components", one, "marginal") for one in lacking)
+            yield Problem(("applications", name), message, places, severity="warning")
 
 
 def counted(topology: Topology, name: str) -> tuple[str, ...]:

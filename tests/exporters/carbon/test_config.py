@@ -37,7 +37,7 @@ sources:
         "electricitymaps/DK-DK2/direct",
         "watttime/CAISO_NORTH",
     ]
-    assert [question.interval for question in questions] == [3600, 3600, 900, 1800, 1800, 900, 900, 300]
+    assert [question.interval for question in questions] == [3600, 3600, 300, 1800, 1800, 900, 900, 300]
     assert questions[3].secrets == Secrets("token")
     assert questions[3].files == (tmp_path / "token",)
     assert questions[5].origin == "https://copy:8443"
@@ -67,7 +67,7 @@ sources:
             "sources: {uk: {token_file: a}}",
             "sources.uk.token_file: Carbon Intensity API of NESO, Great Britain needs none",
         ),
-        ("sources: {uk: {interval: 60}}", "sources.uk.interval: at least 900"),
+        ("sources: {uk: {interval: 60}}", "sources.uk.interval: at least 300"),
         ("sources: {uk: {origin: 'ftp://a'}}", "sources.uk.origin: must be https://HOST"),
         ("sources: {uk: {origin: 'https://a/b'}}", "sources.uk.origin: must be https://HOST"),
         ("sources: {uk: {origin: 'https://a:b@c'}}", "sources.uk.origin: cannot hold a login"),

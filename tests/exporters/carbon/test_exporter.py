@@ -110,4 +110,4 @@ def test_check_says_what_would_be_asked(tmp_path: Path) -> None:
     path.write_text("sources: {ember: {zones: [DE]}, uk: {}}")
     ember, uk = described(read(path))
     assert ember == "ember/DE: average, lifecycle, of 2024; CC BY 4.0; attribution: Ember, Yearly Electricity Data"
-    assert uk.startswith("uk/GB: average, direct, every 900 s; CC BY 4.0; attribution: National Energy System Operator")
+    assert uk.startswith("uk/GB: average, direct, every 300 s; CC BY 4.0; attribution: National Energy System Operator")

@@ -144,7 +144,7 @@ NOINLINE int count_parsed_packet(struct __sk_buff *skb, __u32 payload, __u32 end
 	struct scratch *s = scratch();
 	struct counts *counts;
 	struct packet_info *info;
-	__u32 packets = 1, user = 1, fault, listed = 0;
+	__u32 packets = 1, user = 1, fault, listed = 0, slot;
 
 	if (!s)
 		return 0;
@@ -176,8 +176,8 @@ NOINLINE int count_parsed_packet(struct __sk_buff *skb, __u32 payload, __u32 end
 		if (info->overflow)
 			counts->overflow_packets += packets;
 		if (info->traces) {
-			listed = settings.flows && is_configured_trace(skb);
-			count_trace(skb, packets, info->octets);
+			slot = count_trace(skb, packets, info->octets);
+			listed = settings.flows && is_configured_trace(skb, slot);
 		}
 	}
 	if (settings.flows && !listed)
@@ -330,8 +330,8 @@ INLINE int count_simple_packet(struct __sk_buff *skb, __u8 *first, void *end, __
 			counts->option_octets += s->info.options;
 			counts->overflow_packets += s->info.overflow;
 			if (s->info.traces) {
-				listed = settings.flows && is_configured_trace(skb);
 				slot = count_trace(skb, 1, octets);
+				listed = settings.flows && is_configured_trace(skb, slot);
 				if (cached && slot)
 					cache_header(cached, words, hash, slot - 1, &s->info, listed);
 			}

@@ -9,18 +9,31 @@
 #define OUTSIDE 2 /* beside the epoch: the packet is not in a tunnel, and its frame has no VLAN tag */
 #define PACKETS_OF(packets, octets, epoch) ((__u64)(packets) << 34 | (__u64)(epoch) << 32 | (__u32)(octets))
 
-/* Whether the configuration names the trace in key[0]. */
-NOINLINE int is_configured_trace(struct __sk_buff *skb)
+/* Whether the configuration names the trace in key[0]. `slot` is that of the trace in trace_cache from 1, 0 without one:
+ * the answer is remembered there, since a lookup by so long a key costs more than the rest of a flow. */
+NOINLINE int is_configured_trace(struct __sk_buff *skb, __u32 slot)
 {
 	struct scratch *s = scratch();
+	struct trace_cache *all = 0;
 	struct trace trace;
+	__u32 half, place = bounded(slot - 1, SLOTS - 1);
+	int listed;
 
 	if (!s || !skb)
 		return 0;
+	half = s->epoch & 1;
+	if (slot) {
+		all = bpf_map_lookup_elem(&trace_cache, &half);
+		if (all && all->listed[place])
+			return all->listed[place] - 1;
+	}
 	trace = s->key[0].trace;
 	trace.point = 0;
 	trace.nodes = 0;
-	return !!bpf_map_lookup_elem(&configured_traces, &trace);
+	listed = !!bpf_map_lookup_elem(&configured_traces, &trace);
+	if (all)
+		all->listed[place] = 1 + listed;
+	return listed;
 }
 
 /* Leaves the matches of the class. With `is_other`, its value is the destination's; a field without sides is either. */

@@ -130,6 +130,7 @@ struct slot {
 };
 struct trace_cache {
 	struct slot slots[SLOTS];
+	__u8 listed[SLOTS]; /* 0 until it was asked, then 1 more than whether the slot's trace is configured */
 };
 MAP(trace_cache, PERCPU_ARRAY, __u32, struct trace_cache, 2);
 /* Hop-by-hop headers of an epoch, with their trace's slot: all packets of a flow have the same, unless nodes write the
