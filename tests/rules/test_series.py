@@ -47,6 +47,7 @@ PLANTS: dict[str, Topology] = {
 EXPORTED: dict[str, Metric] = {metric.name: metric for _, metrics in pages.modules() for metric in metrics}
 
 FOREIGN = {
+    "up": "Prometheus, of each target",
     "kepler_node_cpu_active_joules_total": "Kepler",
     "kepler_node_gpu_active_joules_total": "Kepler",
     "kepler_node_gpu_joules_total": "Kepler",
