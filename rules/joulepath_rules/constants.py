@@ -323,7 +323,7 @@ def _applications(topology: Topology) -> Rows:
 
 
 def _marginal(topology: Topology) -> Rows:
-    """What one more of an application's packets, bytes, requests or tokens adds at each component that it needs.
+    """Joules that one more of an application's packets, bytes, requests or tokens adds at each component that it needs.
 
     An application with a component for which this is not known has none of these. Its method is that of the weakest
     entry, and it has an interval where each entry has one.

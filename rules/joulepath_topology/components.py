@@ -246,7 +246,7 @@ class Component(Entry):
     steps: tuple[Step, ...] = ()
     """Power beyond the static part that a large need switches on, for the policy `steps`."""
     marginal: tuple[Marginal, ...] = ()
-    """What each further packet, byte, request or token adds to its power, `[{per: bytes, joules: 2.0e-6}]`."""
+    """Joules that each further packet, byte, request or token adds, `[{per: bytes, joules: 2.0e-6}]`."""
     supports: tuple[Name, ...] = ()
     """Components that it serves (for an AMF, an SMF, a clock). Its power follows theirs, in the segment `support`."""
     labels: Labels = Field(default_factory=dict)

@@ -97,7 +97,7 @@ PolicyChoice = Annotated[
 
 
 def weights(followed: str | Weights | None, part: str) -> Weights:
-    """What a part follows: own weights, those that a policy has for it, or nothing."""
+    """The amounts that a part follows: own weights, those that a policy has for it, or nothing."""
     if followed is None:
         return {}
     found = POLICIES[followed][part] if isinstance(followed, str) else followed

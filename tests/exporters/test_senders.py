@@ -80,6 +80,6 @@ def test_a_pod_is_found_by_the_uid_of_its_logs(machine: Machine, folder: str) ->
     assert machine.find("pod:robots/arm-2") is None
 
 
-def test_without_a_kubelet_there_are_no_pods(machine: Machine) -> None:
+def test_without_a_kubelet_no_pod_is_found(machine: Machine) -> None:
     machine.make(f"kubepods/pod{NEW}")
     assert machine.find("pod:robots/arm-1") is None

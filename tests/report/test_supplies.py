@@ -130,7 +130,7 @@ def test_embodied_emissions_add_up_to_the_hosts() -> None:
     assert for_one.column("sci_grams_per_unit") == pytest.approx({"app / request": (used + 30) / 3600})
 
 
-def test_a_topology_without_supplies_and_embodied_emissions_has_no_such_tables() -> None:
+def test_a_topology_without_supplies_has_no_table_of_them() -> None:
     bare = topology("sites: {s: {}}\nhosts: {h: {site: s, power: [{watts: 5}]}}\ncomponents: {h: {role: upf}}\n")
     questions = Told(bare, slots(HOUR, HOUR + 3600), {})
     found = measure(questions)

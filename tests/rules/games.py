@@ -71,7 +71,7 @@ class Game:
             yield "dynamic", self.watts - static - sum(self.stairs())
 
     def stairs(self) -> list[float]:
-        """The watts of each step: 0 of one that nobody needs; together no more than is drawn beyond the static part."""
+        """The watts of each step: 0 of one without a user; together no more than is drawn beyond the static part."""
         follows = self.policy["static"].get("steps") and self.static is not None
         most = max(map(self.need, self.players), default=0)
         needed = [watts if follows and most > above else 0.0 for above, watts in self.steps]

@@ -141,7 +141,7 @@ def component(number: int, game: Game) -> dict[str, Any]:
 
 
 def series(drawn: Sequence[Game]) -> dict[str, str]:
-    """What the exporters show of all games."""
+    """The series that the exporters show of all games."""
     found: dict[str, str] = {}
     for number, game in enumerate(drawn):
         found |= {**outlet("pdu", str(number), game.watts), **measured(number)}

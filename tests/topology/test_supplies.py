@@ -141,7 +141,7 @@ def test_sound_sites_are_not_doubted() -> None:
     sound(changed(sites={"edge": {"factor": "marginal"}, "factory": both}))
 
 
-def test_doubts_about_supplies_and_embodied_emissions_name_the_likely_mistake() -> None:
+def test_doubts_about_supplies_name_the_likely_mistake() -> None:
     [line] = lines(site(PANELS | {"grams_per_kwh": 0.04}, GRID))
     assert line.startswith(f"warning: {EDGE}[0].grams_per_kwh: 0.04 g/kWh is very little"), line
     [line] = lines(changed(hosts={"ru-1": {"embodied": {"kilograms": 900, "years": 5}}}))

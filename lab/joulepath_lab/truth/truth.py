@@ -101,7 +101,7 @@ class Truth:
         return watts
 
     def sent(self, sender: str, field: str, begin: float, end: float) -> float:
-        """What a sender counted in an interval; `field` is one of the ledger's."""
+        """The count of a sender in an interval; `field` is one of the ledger's."""
         return self._step(begin, end)[f"{sender}:{field}"]
 
     def host(self, host: str, begin: float, end: float) -> float:
