@@ -17,9 +17,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```promql\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([a-z_]+\([^`$]*_total\b[^`]*\[\w+\][^`]*)`")
 
+PRICE = "price: {currency: EUR, per_kwh: 0.2}"
+SUPPLY = "supply: [{share: 0.2, grams_per_kwh: 40, market: location}, {grams_per_kwh: 380, market: location}]"
+
 # A third host, which nothing reads, and an application of its own.
 DARK = (
     ("components:", '  dark-1: {site: edge, power: [{pdu: pdu-9, outlets: ["1"]}]}\ncomponents:'),
+    ("{grams_per_kwh: 380, market: location}", f"{{{PRICE}, {SUPPLY}}}"),
+    ("overhead: 1.5", f"overhead: 1.5, {PRICE}"),
     ("applications:", "  dark-1: {role: router, traffic: {ioam: 9}}\napplications:"),
     ("  b: {", '  c: {traces: [{ioam_namespace: 123, id: "0c"}], path: [dark-1]}\n  b: {'),
 )

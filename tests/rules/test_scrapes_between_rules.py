@@ -179,13 +179,13 @@ def test_the_guard_of_flows_reads_an_amount_that_is_recorded(policy: str, by: st
     text = f"""
     policy: {policy}
     sites: {{s: {{}}}}
-    hosts: {{u: {{site: s, power: [{{pdu: p, outlets: ["1"]}}]}}}}
+    hosts: {{u: {{site: s, static_watts: 9, power: [{{pdu: p, outlets: ["1"]}}]}}}}
     components: {{u: {{role: upf, traffic: {{ioam: 1}}}}}}
     applications: {{a: {{traces: [{{ioam_namespace: 123, id: "{A}"}}], flows: [f], path: [u]}}}}
     """
     rules = [rule for group in generate(topology(text)) for rule in group.rules if isinstance(rule, Rule)]
     amounts = {rule.labels["by"] for rule in rules if rule.record == "node:seen:rate"}
-    read = {found[1] for rule in rules for found in re.finditer(r'node:seen:rate\{by="(\w+)",flow!=""', rule.expr)}
+    read = {found[1] for rule in rules for found in re.finditer(r'node:seen:rate\{[^}]*by="(\w+)",flow!=""', rule.expr)}
     assert read == {by}
     assert by in amounts
 
