@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Budgets and their periods, prices, and labels by which the rules record sums."""
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -65,7 +66,7 @@ def _retention(context: Context) -> Iterator[Finding]:
             yield found(
                 "retention/short", ("budgets", name, "per" if budget.per is not None else "window"),
                 f"a period ({budget.period}) needs samples of {needed / 86400:g} days, and the server keeps {time[0]}: "
-                f"start Prometheus with --storage.tsdb.retention.time={-(-needed // 86400) + 1}d",
+                f"start Prometheus with --storage.tsdb.retention.time={math.ceil(needed / 86400) + 1}d",
             )  # fmt: skip
 
 
