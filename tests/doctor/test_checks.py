@@ -463,6 +463,15 @@ def test_a_group_that_takes_longer_than_its_interval_is_slow() -> None:
     assert "one evaluation of group attribution takes 1e+03 s, its interval is 15 s" in slow[0].message
 
 
+@pytest.mark.parametrize(("beats", "expected"), [(20, []), (18, []), (17, ["rules/slow"])])
+def test_one_late_evaluation_of_the_chain_is_not_a_slow_group(beats: float, expected: list[str]) -> None:
+    groups = loaded(generate(PLANT))
+    for group in groups["groups"]:
+        group["evaluationTime"] = 15.1 if group["name"] == "attribution" else 0.1
+    counted: dict[str, Rows] = {r"max\(count_over_time\(attribution:heartbeat.*\[5m\]": [({}, beats)]}
+    assert ids(found(rules.check, counted, {"rules": groups})) == expected
+
+
 def test_a_group_that_stands_still_is_slow() -> None:
     still = found(rules.check, paths={"rules": loaded(generate(PLANT), lastEvaluation="2027-01-15T07:00:00Z")})
     assert set(ids(still)) == {"rules/slow"}

@@ -228,7 +228,7 @@ def test_every_placement_adds_up(promtool: Path, tmp_path_factory: pytest.TempPa
     run(promtool, tmp_path_factory.mktemp("placed"), [undisturbed(number, plant) for number, plant in enumerate(drawn)])
 
 
-@pytest.mark.unit
+@pytest.mark.long
 @few
 @given(together(stories(placed())))
 def test_every_placement_is_the_truth_or_a_gap(

@@ -166,7 +166,7 @@ def disturbed(number: int, story: Story) -> Case:
     return case(number, plant, story.series, expect)
 
 
-@pytest.mark.unit
+@pytest.mark.long
 @few
 @given(together(derived()))
 def test_derived_figures_follow_from_the_chain(

@@ -242,6 +242,7 @@ sys.stdin.read()
 """
 
 
+@pytest.mark.long
 def test_a_changed_file_that_the_kernel_refuses_is_not_applied(path: Path3, tmp_path: Path) -> None:
     path.robot.link("wlan1", "fd03::1", path.upf, "n9", "fd03::2")
     command = path.robot.command(sys.executable, "-c", FILL)
