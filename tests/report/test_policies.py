@@ -11,7 +11,7 @@ from tests.conftest import Monitoring
 from tests.rules.promtool import topology
 from tests.rules.world import QUICK, History, capture, outlet, served, vllm, watched
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 A = "a" * 32
 WINDOW, TIME, SETTLED = 10.0, 45.0, 16.0

@@ -20,7 +20,7 @@ from joulepath_rules.rule import selector
 from tests.conftest import Monitoring
 from tests.rules.world import QUICK, WINDOW, History, Rates, Server, World, capture, outlet, served, vllm, watched
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.long]
 
 WATTS = {"e1": 20.0, "e2": 42.5, "e3": 65.0}
 BEGIN, UP, DOWN, END = 14.5, 16.0, 30.0, 46.5
