@@ -2,6 +2,7 @@
 """Hours of the week: what holds only then, such as a price of the day, names its days and its hours in a time zone."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
@@ -109,3 +110,17 @@ class Hours(Entry):
     def overlaps(self, other: "Hours") -> bool:
         """Whether both hold at some moment."""
         return bool(set(self.weekdays) & set(other.weekdays)) and self.start < other.end and other.start < self.end
+
+
+def check_hours(entries: Sequence[Hours], time_zone: str | None, figure: str) -> None:
+    """Raises ValueError for hours without a time zone, a zone without hours, and hours that overlap."""
+    if bool(entries) != (time_zone is not None):
+        raise ValueError(
+            "hours need a time_zone, such as Europe/Berlin: PromQL knows UTC only"
+            if entries
+            else "has a time_zone, which only hours use"
+        )
+    for number, hours in enumerate(entries):
+        for other in range(number):
+            if hours.overlaps(entries[other]):
+                raise ValueError(f"hours[{number}] overlaps hours[{other}]: one moment has one {figure}")

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, WithJsonSchema, model_validator
 
 from joulepath_topology.common import Entry, Number, Text
-from joulepath_topology.hours import Hours, TimeZone
+from joulepath_topology.hours import Hours, TimeZone, check_hours
 from joulepath_topology.query import Query
 
 
@@ -51,16 +51,7 @@ class Price(Entry):
             )
         if self.hours and self.query is not None:
             raise ValueError("has a query and hours: the query has the price of every hour")
-        if bool(self.hours) != (self.time_zone is not None):
-            raise ValueError(
-                "hours need a time_zone, such as Europe/Berlin: PromQL knows UTC only"
-                if self.hours
-                else "has a time_zone, which only hours use"
-            )
-        for number, hours in enumerate(self.hours):
-            for other in range(number):
-                if hours.overlaps(self.hours[other]):
-                    raise ValueError(f"hours[{number}] overlaps hours[{other}]: one moment has one price")
+        check_hours(self.hours, self.time_zone, "price")
         return self
 
     @property

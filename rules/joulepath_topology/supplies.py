@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from joulepath_topology.common import Entry, Name, NotNegative, Number, Text, without_unit
-from joulepath_topology.hours import Hours, TimeZone
+from joulepath_topology.hours import Hours, TimeZone, check_hours
 from joulepath_topology.query import Counter, Query
 
 Basis = Literal["location", "market"]
@@ -91,16 +91,7 @@ class Supply(Factor):
             raise ValueError(f"has {' and '.join(found)}: one of them says what it delivers")
         if self.hours and self.share is None:
             raise ValueError("has hours without a share, which holds at all others")
-        if bool(self.hours) != (self.time_zone is not None):
-            raise ValueError(
-                "hours need a time_zone, such as Europe/Berlin: PromQL knows UTC only"
-                if self.hours
-                else "has a time_zone, which only hours use"
-            )
-        for number, hours in enumerate(self.hours):
-            for other in range(number):
-                if hours.overlaps(self.hours[other]):
-                    raise ValueError(f"hours[{number}] overlaps hours[{other}]: one moment has one share")
+        check_hours(self.hours, self.time_zone, "share")
         return self
 
     def share_at(self, day: int, second: int) -> float:
