@@ -127,15 +127,15 @@ def _entry(unit: str, name: str, slope: "Estimate") -> dict[str, float | str]:
         key: float(f"{getattr(slope, word):.4g}")
         for key, word in (("joules", "value"), ("low", "low"), ("high", "high"))
     }
-    whose = {} if name == unit else {"application": name}
-    return {"per": unit, **digits, "method": "calibrated", **whose}
+    owner = {} if name == unit else {"application": name}
+    return {"per": unit, **digits, "method": "calibrated", **owner}
 
 
 def _lines(component: str, unit: str, entries: Sequence[Mapping[str, float | str]], found: "Slopes") -> Iterator[str]:
     yield f"marginal: {writing.flow(entries)}"
     for name, slope in found.joules.items():
-        whose = "" if name == unit else f" of {name}"
-        one = f"{component}: one more {unit.removesuffix('s')}{whose} adds {slope.value:.3g} J"
+        owner = "" if name == unit else f" of {name}"
+        one = f"{component}: one more {unit.removesuffix('s')}{owner} adds {slope.value:.3g} J"
         yield f"{one}, 95 % interval {slope.low:.3g} to {slope.high:.3g} J"
     base = found.base
     interval = f"95 % interval {base.low:.1f} to {base.high:.1f} W"

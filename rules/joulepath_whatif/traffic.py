@@ -139,8 +139,8 @@ def unknown(found: Traffic) -> Iterator[str]:
     for component in found.topology.components:
         for application in found.senders(component):
             if found.changed(component, application) and found.change(component, application) is None:
-                whose = f"application {application}" if application else "the traffic of others"
+                owner = f"application {application}" if application else "the traffic of others"
                 yield (
-                    f"components.{component}: has no `marginal` for {whose}: run `joulepath calibrate marginal`, or "
+                    f"components.{component}: has no `marginal` for {owner}: run `joulepath calibrate marginal`, or "
                     "declare a number"
                 )
