@@ -11,12 +11,11 @@ import yaml
 
 from joulepath_rules import factors, marks, meters
 from joulepath_rules.constants import STEP, labelled, most_steps
-from joulepath_rules.places import used_directions, used_rows
+from joulepath_rules.places import beside_directions, used_directions, used_rows
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
 from joulepath_topology.durations import duration
 from joulepath_topology.labels import label_names
-from joulepath_topology.policies import TRAFFIC
 
 POLICIES, OF_ROWS = "joulepath_topology_policy", "joulepath_topology_weight"
 """Weights of traffic that is read where it is counted, and of what has a row for each application."""
@@ -66,8 +65,8 @@ def _copies(entry: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[st
 def _each(what: str, topology: Topology) -> tuple[str, Iterable[str]]:
     """The word in an entry with `each`, and what stands in its place in each copy."""
     match what:
-        case "traffic":
-            return "$by", TRAFFIC
+        case "directed":
+            return "$by", beside_directions(topology)
         case "row":
             return "$by", used_rows(topology)
         case "direction":
@@ -114,6 +113,7 @@ def _indented(text: str) -> str:
 def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
     words = {
         **marks.words(topology, features),
+        "$directed": "|".join(beside_directions(topology)),
         "$or_steps": " or component:step_watts" if "several_steps" in features else "",
         # A component that has some of each kind is complete, or absent in both.
         "$policies": f"({POLICIES} or {OF_ROWS})" if features >= {"several", "plain"} else POLICIES,

@@ -14,6 +14,7 @@ from joulepath_rules.places import (
     place,
     plain_node,
     presence,
+    read_there,
     reserved,
     rows,
     several,
@@ -200,7 +201,7 @@ def _policy(topology: Topology, name: str, placement: Placement) -> Rows:
     own = {} if node is None else {"node_id": node, "coverage": _coverage(topology, name)}
     policy = topology.weights(name)
     for state in parts(topology, name, placement):
-        for number, by in enumerate(_read_there(topology, name)):
+        for number, by in enumerate(read_there(topology, name)):
             used = {part: policy[part][by] for part in state if by in policy[part]}
             if number == 0 and not static_followed(topology, name):
                 used = dict.fromkeys(state[:1], 0.0) | used
@@ -211,12 +212,6 @@ def _policy(topology: Topology, name: str, placement: Placement) -> Rows:
 def _coverage(topology: Topology, component: str) -> str:
     """How the component is counted, and whether its power follows directions."""
     return counter_of(topology, component).coverage + ("_directed" if directions(topology, component) else "")
-
-
-def _read_there(topology: Topology, component: str) -> list[str]:
-    """The amounts of traffic of which an application has no row."""
-    held = rows(topology, component) if several(topology, component) else []
-    return [by for by in amounts(topology, component) if by not in held]
 
 
 def _weights(topology: Topology, name: str, placement: Placement) -> Rows:

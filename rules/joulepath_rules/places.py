@@ -113,6 +113,18 @@ def amounts(topology: Topology, component: str) -> list[str]:
     return [by for by in TRAFFIC if by in used]
 
 
+def read_there(topology: Topology, component: str) -> list[str]:
+    """The amounts of traffic of which an application has no row: they are read where they are counted."""
+    held = rows(topology, component) if several(topology, component) else []
+    return [by for by in amounts(topology, component) if by not in held]
+
+
+def beside_directions(topology: Topology) -> list[str]:
+    """The amounts that are read there at any component that follows a direction."""
+    used = {by for name in _counted(topology) if directions(topology, name) for by in read_there(topology, name)}
+    return [by for by in TRAFFIC if by in used]
+
+
 def used_directions(topology: Topology) -> list[str]:
     """The directions that the power of any component follows."""
     used = {by for name in _counted(topology) for by in directions(topology, name)}

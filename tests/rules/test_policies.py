@@ -70,7 +70,7 @@ def watts(*of: float) -> Mapping[str, float]:
     }
 
 
-STEPS = {"steps": [{"above": 150_000, "watts": 12}, {"above": 500_000, "watts": 18}]}
+STEPS: dict[str, list[dict[str, float]]] = {"steps": [{"above": 150_000, "watts": 12}, {"above": 500_000, "watts": 18}]}
 CAPACITY = {"capacity": 2_000_000}
 OWN = {"static": {"count": 0.5, "equal": 0.3, "unattributed": 0.2}, "dynamic": {"uplink": 0.25, "downlink": 0.75}}
 
@@ -85,6 +85,28 @@ EXAMPLES: dict[str, tuple[Any, dict[str, Any], Mapping[str, float]]] = {
     # 12 W are for three, 18 W for b alone; 30 W are left for bytes.
     "steps": (
         "steps", STEPS, watts(100 / 3 + 12 / 3 + 6, 100 / 3 + 12 / 3 + 18 + 18, 0, 100 / 3 + 12 / 3 + 6),
+    ),
+    # In any order; one that is never reached costs nothing.
+    "steps-unsorted": (
+        "steps",
+        {"steps": [{"above": 5_000_000, "watts": 50}, *reversed(STEPS["steps"])]},
+        watts(100 / 3 + 12 / 3 + 6, 100 / 3 + 12 / 3 + 18 + 18, 0, 100 / 3 + 12 / 3 + 6),
+    ),
+    # Nobody sends so much: as equal.
+    "steps-below": (
+        "steps", {"steps": [{"above": 700_000, "watts": 50}]}, watts(100 / 3 + 12, 100 / 3 + 36, 0, 100 / 3 + 12),
+    ),
+    # From the first byte/s: of all who send.
+    "steps-from-0": (
+        "steps",
+        {"steps": [{"above": 0, "watts": 30}]},
+        watts(100 / 3 + 10 + 6, 100 / 3 + 10 + 18, 0, 100 / 3 + 10 + 6),
+    ),
+    # Of 60 W that are not static, two steps of 90 W and 30 W have 45 W and 15 W.
+    "steps-of-more": (
+        "steps",
+        {"steps": [{"above": 150_000, "watts": 90}, {"above": 500_000, "watts": 30}]},
+        watts(100 / 3 + 15, 100 / 3 + 15 + 15, 0, 100 / 3 + 15),
     ),
     # Of 2,000,000 bytes/s a quarter, a fifth and 15 %.
     "reservation": ("reservation", CAPACITY, watts(25 + 12, 20 + 36, 15, 40 + 12)),
@@ -115,7 +137,7 @@ STATIC = {
     "3gpp-eif": 20 + 60,
     "packets": 50 + 10,
     "equal": 200 / 3,
-    "steps": 200 / 3,
+    **dict.fromkeys(("steps", "steps-unsorted", "steps-below", "steps-from-0", "steps-of-more"), 200 / 3),
     "reservation": 25 + 20 + 15,
     "reservation-of-all": 100,
     "capacity": 10 + 30,

@@ -11,7 +11,7 @@ from joulepath_rules.division import Global, Leaf
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Rule
 from tests.rules.promtool import Case, grow, measured, outlet, run, trace
-from tests.rules.test_policies import CAPACITY, IDS, data, series
+from tests.rules.test_policies import CAPACITY, IDS, STEPS, data, series
 from tests.topology.examined import sound
 
 pytestmark = pytest.mark.unit
@@ -74,6 +74,48 @@ def anchored() -> Case:
     }
     power = outlet("pdu", "1", 100) | outlet("pdu", "2", 100)
     return Case("anchored", topology, power | sent | node(30, 1000) | measured(7), {(4, ROWS): expect})
+
+
+def directed() -> Case:
+    """A radio unit that is counted at the UPF, half by uplink and half by packets; the UPF by uplink and equally.
+
+    Uplink a 300 of 1000 bytes/s (three quarters of 400), c 300; packets a 10 of 30, c 10. c does not pass the radio.
+    There a has of 60 W by uplink 30 * 300/700 and by packets 30 * 10/20; of 40 W by bytes 40 * 400/600. At the UPF 60 W
+    are half by uplink, a and c 9 each, and half equally for a, c and the others, 10 each; of 40 W a and c 16 each.
+    """
+    topology = sound(
+        {
+            "sites": {"s": {}},
+            "hosts": {"ru": host("1"), "upf": host("2")},
+            "components": {
+                "ru": {
+                    "role": "ru",
+                    "traffic": {"anchor": "upf"},
+                    "policy": {"static": {"uplink": 0.5, "count": 0.5}},
+                },
+                "upf": {"role": "upf", "traffic": {"ioam": 7}, "policy": {"static": {"uplink": 0.5, "equal": 0.5}}},
+            },
+            "applications": {
+                "a": {"traces": TRACES["a"], "path": ["ru", "upf"]},
+                "c": {"traces": TRACES["c"], "path": ["upf"]},
+            },
+        }
+    )
+    sent = trace(IDS["a"], 7, 10, 400) | trace(IDS["c"], 7, 10, 400)
+    radio = 30 * 300 / 700 + 30 * 10 / 20 + 40 * 400 / 600
+    expect = {
+        'application="a",component="ru"': radio,
+        'application="unattributed",component="ru"': 100 - radio,
+        'application="a",component="upf"': 9 + 10 + 16,
+        'application="c",component="upf"': 9 + 10 + 16,
+        'application="unattributed",component="upf"': 100 - 2 * 35,
+    }
+    # Static watts: as above, without those by bytes.
+    static = {'application="a"': radio - 40 * 400 / 600 + 19, 'application="c"': 19}
+    parts = 'sum by (application) (application:power_part_watts{part="static"})'
+    power = outlet("pdu", "1", 100) | outlet("pdu", "2", 100)
+    series = power | sent | node(30, 1000) | measured(7)
+    return Case("directed", topology, series, {(4, ROWS): expect, (4, parts): static})
 
 
 def queried() -> Case:
@@ -187,9 +229,121 @@ def late() -> Case:
     return Case("late", topology, of, {(4, ROWS): expect})
 
 
+def models() -> Case:
+    """A model under each policy. a has 3 of 4 requests/s and 30 of 50 tokens/s; b asks nothing.
+
+    Of 60 W a has by requests 45, by tokens 36, equally with the undeclared 30; of 40 W by tokens 24, by requests 30.
+    """
+    by_hand = {
+        "packets-bytes": 45 + 24,
+        "bytes": 36 + 24,
+        "packets": 45 + 30,
+        "equal": 30 + 24,
+        # Above 25 tokens/s a alone needs 10 W; by tokens are 30.
+        "steps": 30 + 10 + 18,
+        # Of 4 that can be reserved a holds 1.
+        "reservation": 15 + 24,
+        # Of 100 tokens/s.
+        "capacity": 18 + 24,
+        "static-unattributed": 24,
+        "3gpp-eif": 36 + 24,
+    }
+    needs: dict[str, Any] = {
+        "steps": {"steps": [{"above": 25, "watts": 10}]},
+        "reservation": {"capacity": 4},
+        "capacity": {"capacity": 100},
+    }
+    query = {
+        "requests": "sum by (application) (rate(other_requests[$window]))",
+        "tokens": "sum by (application) (rate(other_tokens[$window]))",
+    }
+    topology = sound(
+        {
+            "sites": {"s": {}},
+            "hosts": {name: host(str(number)) for number, name in enumerate(by_hand)},
+            "components": {
+                name: {
+                    "role": "model",
+                    "host": name,
+                    "policy": name,
+                    "requests": {"query": query},
+                    **needs.get(name, {}),
+                }
+                for name in by_hand
+            },
+            "applications": {
+                "a": {"models": list(by_hand), "reservation": 1},
+                "b": {"models": list(by_hand), "reservation": 2},
+            },
+        }
+    )
+    sent = {"a": (3, 30), "b": (0, 0), "x": (1, 20)}
+    asked = {
+        f'other_{name}{{application="{application}"}}': grow(both[number])
+        for application, both in sent.items()
+        for number, name in enumerate(("requests", "tokens"))
+    }
+    held = {"reservation": 30}
+    expect = {
+        f'application="{application}",component="{name}"': share
+        for name, own in by_hand.items()
+        for application, share in (
+            ("a", own),
+            ("b", held.get(name, 0)),
+            ("unattributed", 100 - own - held.get(name, 0)),
+        )
+    }
+    power = {name: value for number, _ in enumerate(by_hand) for name, value in outlet("pdu", str(number), 100).items()}
+    return Case("models", topology, power | asked, {(4, ROWS): expect})
+
+
+def cored() -> Case:
+    """A UPF counted by usage reports, and one whose host has no idle watts: a 300 of 400 bytes/s, 6 of 8 packets/s.
+
+    Equally 60 W for a and for the undeclared, and by bytes 3/4 of 40 W. Undivided: 100 W half equally, half by packets.
+    """
+    topology = sound(
+        {
+            "sites": {"s": {}},
+            "hosts": {"upf": host("1"), "whole": host("2", None)},
+            "components": {
+                "upf": {"role": "upf", "traffic": {"core": "pfcp", "instances": ["x"]}, "policy": "equal"},
+                "whole": {
+                    "role": "router",
+                    "traffic": {"anchor": "upf"},
+                    "policy": {"undivided": {"equal": 0.5, "count": 0.5}},
+                },
+            },
+            "applications": {"a": {"core": [{"group": "a"}], "path": ["upf", "whole"]}},
+        }
+    )
+    labels = 'instance="smf",upf="x"'
+    sent = {
+        f'pfcp_usage_{unit}_total{{{labels},group="{group}",direction="uplink"}}': grow(rate)
+        for unit, group, rate in (("bytes", "a", 300), ("bytes", "", 100), ("packets", "a", 6), ("packets", "", 2))
+    }
+    expect = {
+        'application="a",component="upf"': 30 + 30,
+        'application="unattributed",component="upf"': 30 + 10,
+        'application="a",component="whole"': 25 + 37.5,
+        'application="unattributed",component="whole"': 25 + 12.5,
+    }
+    power = outlet("pdu", "1", 100) | outlet("pdu", "2", 100)
+    return Case("cored", topology, power | sent, {(4, ROWS): expect})
+
+
+def away(policy: str, more: dict[str, Any]) -> Case:
+    """At 5:00 the exporter of packets goes, at 10:00 that of the plug: all is unattributed, then nothing is known."""
+    topology = sound(data(policy, **more))
+    of = {name: f"{values.removesuffix('x40')}x{40 if 'pdu' in name else 20}" for name, values in series().items()}
+    every = {'application="unattributed",component="sw"': 160.0}
+    return Case(f"away-{policy}", topology, of, {(9, ROWS): every, (14, ROWS): {}}, only=frozenset({"attribution"}))
+
+
 def test_policies_hold_wherever_traffic_is_counted(promtool: Path, tmp_path: Path) -> None:
     """All parts of a component add up in each."""
-    cases = [anchored(), queried(), asked(), spread(), late()]
+    cases = [anchored(), directed(), queried(), asked(), spread(), late(), models(), cored()]
+    cases += [away("reservation", CAPACITY), away("steps", STEPS)]
     apart = "abs(sum by (component) (component:conservation_error_watts)) > 1e-9"
     run(promtool, tmp_path, [replace(case, expect={**case.expect, (4, apart): {}}) for case in cases])
 

@@ -86,7 +86,9 @@ def games(draw: st.DrawFn, reservations: Mapping[str, float], named: str | None)
         packets=packets,
         steps=tuple(
             (above * GRAIN + GRAIN / 2, float(watts))
-            for above, watts in draw(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 60)), max_size=4))
+            for above, watts in draw(
+                st.lists(st.tuples(st.integers(0, 40), st.integers(1, 60)), min_size=1, max_size=4)
+            )
         )
         if "steps" in used
         else (),

@@ -66,6 +66,11 @@ QUERY = {"traffic": {"query": {"packets": "sum(other_packets)", "bytes": "sum(ot
             "traffic: policy of its own weights needs uplink bytes, which an IOAM node without named instances has",
         ),
         ({"policy": "steps", "steps": [{"above": 1}]}, "steps[0].watts: is missing"),
+        ({"policy": "steps"}, "steps: policy steps needs some: add them, or let static power follow equal"),
+        (
+            {"policy": {"static": {"count": 0.5, "equal": 0.4999999}}},
+            "policy.static: weights add up to 0.9999999: they must add up to 1; `unattributed` takes what is left",
+        ),
     ],
 )
 def test_a_mistake_in_a_policy_is_one_line(entry: dict[str, Any], line: str) -> None:
@@ -86,12 +91,33 @@ def test_reservations_are_those_of_the_applications() -> None:
     assert lines(changed(components=reserved, applications={"a": {"reservation": 7}})) == []
 
 
+def test_a_file_that_follows_steps_has_a_component_with_some() -> None:
+    """A component without any has one step, its static part; a file without any means another policy."""
+    assert lines(changed(policy="steps")) == [
+        "policy: no component that follows it has steps: add some, or choose equal"
+    ]
+    assert lines(changed(policy="steps", components={"upf-1": {"steps": [{"above": 1, "watts": 5}]}})) == []
+
+
+def test_a_part_that_the_host_does_not_have_is_a_warning() -> None:
+    """Without static_watts a policy divides undivided power alone."""
+    whole = changed(hosts={"ru-1": {"static_watts": None}})
+    del whole["hosts"]["ru-1"]["static_watts"]
+    own = {"static": "equal"}
+    for policy, warned in (("equal", True), (own, True), ({**own, "undivided": "equal"}, False), ("bytes", False)):
+        whole["components"]["ru-1"]["policy"] = policy
+        line = "lets static power follow equal, but its host has no static_watts: add them"
+        assert lines(whole) == [f"warning: {UNIT}policy: {line}"] * warned
+
+
 def test_data_without_their_policy_are_a_warning() -> None:
     """They would count for nothing."""
     unused = {"steps": [{"above": 1, "watts": 5}], "capacity": 9}
-    assert lines(changed(components={"ru-1": unused})) == [
+    reserved = {"a": {"reservation": 7}}
+    assert lines(changed(components={"ru-1": unused}, applications=reserved)) == [
         "warning: components.ru-1.steps: counts with policy steps alone",
         "warning: components.ru-1.capacity: counts with the policies capacity and reservation alone",
+        "warning: applications.a.reservation: counts with policy reservation alone",
     ]
 
 

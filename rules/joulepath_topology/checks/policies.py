@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Mapping
 
 from joulepath_topology.model import Topology
-from joulepath_topology.policies import DIRECTIONS, PARTS, OwnPolicy, amounts_of, title
+from joulepath_topology.policies import DEFAULT, DIRECTIONS, PARTS, OwnPolicy, amounts_of, title, weights
 from joulepath_topology.problem import Place, Problem
 
 ROUNDING = 1e-9
@@ -20,6 +20,7 @@ def check(topology: Topology) -> Iterator[Problem]:
             yield from _needs(topology, name)
             yield from _reserved(topology, name)
         yield from _unused(topology, name)
+    yield from _idle(topology)
 
 
 def _own(policy: str | OwnPolicy, place: Place) -> Iterator[Problem]:
@@ -34,7 +35,7 @@ def _own(policy: str | OwnPolicy, place: Place) -> Iterator[Problem]:
             continue
         total = sum(each.values())
         if abs(total - 1) > ROUNDING:
-            message = f"weights add up to {total:g}: they must add up to 1; `unattributed` takes what is left"
+            message = f"weights add up to {total:.10g}: they must add up to 1; `unattributed` takes what is left"
             yield Problem((*place, part), message)
         elif each.get("steps") and part != "static":
             yield Problem((*place, part, "steps"), "divides static power alone: let this part follow something else")
@@ -56,6 +57,9 @@ def _needs(topology: Topology, name: str) -> Iterator[Problem]:
     if "capacity" in used and component.capacity is None:
         message = f"{policy} needs its capacity, in {_unit(topology, name)}: add it, or give this component a policy"
         yield Problem((*place, "capacity"), message, because)
+    alone = topology.weights(name)["static"].keys() == {"steps"}
+    if alone and not component.steps and component.policy is not None:
+        yield Problem((*place, "steps"), f"{policy} needs some: add them, or let static power follow equal")
     if "steps" in used and component.steps and len(topology.placements(name)) > 1:
         yield Problem((*place, "steps"), "are of one host: this component is on several", because)
     if "steps" in used and component.steps and not _divided(topology, name):
@@ -68,6 +72,40 @@ def _needs(topology: Topology, name: str) -> Iterator[Problem]:
     ):
         message = f"{policy} needs {directed[0]} bytes, which an IOAM node without named instances has"
         yield Problem((*place, "traffic" if component.traffic else "requests"), message, because)
+
+
+def _idle(topology: Topology) -> Iterator[Problem]:
+    """Choices that nothing comes of."""
+    counted = {name: entry for name, entry in topology.components.items() if entry.traffic or entry.requests}
+    follows = {name: amounts_of(topology.weights(name)) for name in counted}
+    usual = [name for name, entry in counted.items() if entry.policy is None and "steps" in follows[name]]
+    if usual and not any(counted[name].steps for name in usual):
+        because = tuple(("components", name) for name in usual)
+        yield Problem(("policy",), "no component that follows it has steps: add some, or choose equal", because)
+    for name, application in topology.applications.items():
+        reserves = any("reservation" in follows[each] for each in topology.route(name) if each in follows)
+        if application.reservation is not None and not reserves:
+            message, place = "counts with policy reservation alone", ("applications", name)
+            yield Problem((*place, "reservation"), message, (place,), severity="warning")
+    for name, entry in counted.items():
+        if entry.policy is None or entry.policy == DEFAULT:
+            continue
+        given = entry.policy if isinstance(entry.policy, OwnPolicy) else OwnPolicy(static=entry.policy)
+        static = [by for by in weights(given.static, "static") if by != "steps"]
+        static_alone = given.undivided is None and topology.weights(name)["undivided"] != weights(
+            given.static, "static"
+        )
+        if static and static_alone and not _sometimes_divided(topology, name):
+            message = f"lets static power follow {' and '.join(static)}, but its host has no static_watts: add them"
+            yield Problem(("components", name, "policy"), message, severity="warning")
+
+
+def _sometimes_divided(topology: Topology, name: str) -> bool:
+    """Whether a tier of one of its hosts knows static watts."""
+    boxes = (topology.boxes.get(placement.host) for placement in topology.placements(name))
+    return any(
+        box is None or any(box.static(tier) is not None for tier in range(1, len(box.tiers) + 1)) for box in boxes
+    )
 
 
 def _divided(topology: Topology, name: str) -> bool:
@@ -92,7 +130,7 @@ def _reserved(topology: Topology, name: str) -> Iterator[Problem]:
     total = sum(held.values())
     if not held:
         message = "no application that passes it has a reservation, which its policy needs"
-        yield Problem(("components", name), message, because)
+        yield Problem(("components", name), message, (*because, ("applications",)))
     elif component.capacity is not None and total > component.capacity * (1 + ROUNDING):
         message = f"is {component.capacity:g}, but {', '.join(held)} reserve {total:g}"
         yield Problem(("components", name, "capacity"), message, because)
