@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from joulepath.carbon.settings import Point, Question
 from joulepath.errors import UsageError
@@ -57,15 +58,20 @@ def asked(topology: Topology, questions: Sequence[Question]) -> Mapping[Zone, Qu
 
 
 def hourly(points: Iterable[Point], slots: Sequence[Slot]) -> dict[int, float]:
-    """The mean of each hour that the points cover in full, by its number."""
+    """The mean of each hour that the points cover in full, by its number.
+
+    An interval ends at the latest where the next one begins: sources change from half hours to quarters of an hour.
+    """
     begins = {slot.begin: number for number, slot in enumerate(slots)}
     weights: dict[int, float] = {}
     sums: dict[int, float] = {}
-    for point in points:
+    ordered = sorted(points, key=lambda point: point.start)
+    for point, later in zip_longest(ordered, ordered[1:]):
+        end = point.end if later is None else min(point.end, later.start)
         begin = point.start // HOUR * HOUR
-        while begin < point.end:
+        while begin < end:
             number = begins.get(begin)
-            seconds = min(point.end, begin + HOUR) - max(point.start, begin)
+            seconds = min(end, begin + HOUR) - max(point.start, begin)
             if number is not None and seconds > 0:
                 weights[number] = weights.get(number, 0.0) + seconds
                 sums[number] = sums.get(number, 0.0) + seconds * point.grams

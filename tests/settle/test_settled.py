@@ -146,6 +146,14 @@ def test_only_hours_that_are_covered_have_a_mean(pieces: list[tuple[int, float]]
             assert number not in found
 
 
+def test_interval_ends_where_the_next_one_begins() -> None:
+    # A source of half hours goes over to quarters of an hour within the first hour: 100 for 15 min, 300, 200, 600.
+    points = [
+        Point(START + 900 * quarter, 1800, "settled", grams) for quarter, grams in enumerate((100, 300, 200, 600))
+    ]
+    assert hourly([*points, Point(START + HOUR, 1800, "settled", 7)], SLOTS) == {0: 300}
+
+
 def test_server_without_recorded_hours_is_named() -> None:
     questions = Told(plant(), SLOTS, {})
     with pytest.raises(JoulepathError, match="has no application_site:energy_joules:1h of these hours"):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 import urllib3
+from requests.auth import HTTPBasicAuth
 
 from joulepath import __version__
 from joulepath.errors import JoulepathError
@@ -26,6 +27,11 @@ MOST_WAIT_SECONDS = 86400.0
 WAIT_SECONDS = 300.0
 """After a refusal without `Retry-After`."""
 _PIECE = 1 << 16
+_SHOWN = 60
+
+
+class RefusedError(JoulepathError):
+    """The source does not take the key or the account."""
 
 
 class Gate:
@@ -95,7 +101,7 @@ class Fetcher:
                 url,
                 params=dict(parameters),
                 headers=dict(headers),
-                auth=login or _as_it_is,
+                auth=_as_it_is if login is None else HTTPBasicAuth(*(part.encode() for part in login)),
                 timeout=self._timeout,
                 verify=self._verify,
                 allow_redirects=False,
@@ -122,11 +128,11 @@ class Fetcher:
             reason = "too many requests" if status == 429 else "it is overloaded or under repair"
             raise JoulepathError(f"answers {status}, {reason}: it is asked again after the pause that it wants")
         if status in (401, 403):
-            raise JoulepathError(f"answers {status}: the key or the account is refused, or may not see this zone")
+            raise RefusedError(f"answers {status}: the key or the account is refused, or may not see this zone")
         if 300 <= status < 400:
             raise JoulepathError(f"answers {status}: it has moved, and a key is not sent after it")
         if status != 200:
-            raise JoulepathError(f"answers {status} {response.reason or ''}".rstrip())
+            raise JoulepathError(f"answers {status} {response.reason or '':.{_SHOWN}}".rstrip())
 
     def _body(self, response: requests.Response, deadline: float) -> bytes:
         body = bytearray()
