@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from joulepath.carbon.settings import Point, Question
-from joulepath.errors import UsageError
+from joulepath.errors import JoulepathError, UsageError
 from joulepath_report.period import HOUR, Slot
 from joulepath_report.questions import Questions, Rows
 from joulepath_topology import Topology
@@ -30,13 +30,20 @@ class Factors:
     """By site and basis."""
     missing: dict[str, set[int]] = field(default_factory=dict)
     """Hours without a settled factor, by zone as a configuration names it."""
+    faults: list[str] = field(default_factory=list)
+    """Zones of which the source did not give its history, each as one line."""
 
 
 def asked(topology: Topology, questions: Sequence[Question]) -> Mapping[Zone, Question]:
-    """The question of each zone that a site names. Raises UsageError where one is absent, or of another kind."""
+    """The question of each zone that a site names. Raises UsageError where one is absent, or of another kind.
+
+    The same where no site has a factor.
+    """
     known = {question.labels: question for question in questions}
     found: dict[Zone, Question] = {}
     mistakes: list[str] = []
+    if not any(site.supplies for site in topology.sites.values()):
+        mistakes.append("sites: none has a factor: there is nothing to settle (docs/guides/sites.md)")
     for name, site in topology.sites.items():
         for supply in site.supplies.values():
             if (zone := _zone(supply)) is None:
@@ -80,7 +87,7 @@ def hourly(points: Iterable[Point], slots: Sequence[Slot]) -> dict[int, float]:
 
 
 def factors(questions: Questions, zones: Mapping[Zone, Question], history: History) -> Factors:
-    """The settled factors of all sites. Raises JoulepathError."""
+    """The settled factors of all sites, without those of sources that fail. Raises PrometheusError."""
     topology, slots = questions.topology, questions.slots
     found = Factors()
     of_zones: dict[Zone, dict[int, float]] = {}
@@ -88,7 +95,12 @@ def factors(questions: Questions, zones: Mapping[Zone, Question], history: Histo
         if question.known is not None:  # an average of a year is settled, and is that of each of its hours
             of_zones[zone] = dict.fromkeys(range(len(slots)), question.known.grams)
             continue
-        of_zones[zone] = hourly(history(question, slots[0].begin, slots[-1].end), slots)
+        try:
+            points = list(history(question, slots[0].begin, slots[-1].end))
+        except JoulepathError as error:
+            found.faults.append(str(error))
+            points = []
+        of_zones[zone] = hourly(points, slots)
         if missing := set(range(len(slots))) - of_zones[zone].keys():
             found.missing[question.name] = missing
     overheads, mix = _overheads(questions), _Mix(_parts(questions), of_zones)

@@ -146,6 +146,40 @@ def test_only_hours_that_are_covered_have_a_mean(pieces: list[tuple[int, float]]
             assert number not in found
 
 
+def test_correction_of_a_settled_hour_is_told_and_not_written() -> None:
+    # At the mast 292.5 g/kWh in the first hour and 300 in the second; 0.05 % are not a correction.
+    before = {("mast", "location"): {0: 292.5 / 3.6e6 * 1.0005, 1: 240 / 3.6e6}}
+    found, settled = settled_with({("hourly", names.FACTOR): before})
+    (one,) = settled.corrections
+    assert (one.site, one.hours, one.most) == ("mast", [1], pytest.approx(0.2))
+    assert settled.factors["mast", "location"].keys() == {2}
+    last = list(told(Told(plant(), SLOTS, energies()), found, settled))[-1]
+    assert "delete start=2026-11-01T02:00:00Z&end=2026-11-01T03:00:00Z first" in last
+
+
+def test_source_that_fails_leaves_the_others_settled() -> None:
+    text = TEXT.replace("grid_zone: GB, source: uk, boundary: direct", "grid_zone: DE, source: ember").replace(
+        "grams_per_kwh: 200, boundary: direct", "grid_zone: FR, source: electricitymaps"
+    )
+    questions = Told(topology(text), SLOTS, energies())
+    zones = {("DE", "ember", "lifecycle"): QUESTIONS[1], ("FR", "electricitymaps", "lifecycle"): QUESTIONS[0]}
+
+    def failing(question: Question, begin: float, end: float) -> Iterable[Point]:
+        raise JoulepathError(f"{question.name}: answers 500")
+
+    found = factors(questions, zones, failing)
+    assert found.faults == ["uk/GB: answers 500"]
+    assert found.missing == {"uk/GB": {0, 1, 2, 3}}
+    assert found.of_sites["mast", "location"].keys() == {0, 1, 2, 3}
+    assert not found.of_sites["room", "location"]
+
+
+def test_topology_without_factors_has_nothing_to_settle() -> None:
+    text = re.sub(r"(?s)sites:.*hosts:", "sites: {mast: {}, room: {}}\nhosts:", TEXT)
+    with pytest.raises(UsageError, match="sites: none has a factor: there is nothing to settle"):
+        asked(topology(text), QUESTIONS)
+
+
 def test_interval_ends_where_the_next_one_begins() -> None:
     # A source of half hours goes over to quarters of an hour within the first hour: 100 for 15 min, 300, 200, 600.
     points = [

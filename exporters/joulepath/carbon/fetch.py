@@ -49,7 +49,7 @@ class Gate:
         with self._lock:
             now = self._clock()
             if now < self._shut_until:
-                raise JoulepathError(f"asked for a pause, and is asked again in {self._shut_until - now:.0f} s")
+                raise JoulepathError(f"wants a pause, and is not asked for the next {self._shut_until - now:.0f} s")
             turn = max(now, self._next)
             self._next = turn + self._least
             return turn - now
@@ -124,9 +124,10 @@ class Fetcher:
         status = response.status_code
         if status in (429, 503):
             seconds = retry_after(response.headers.get("Retry-After", ""), self._wall_clock())
-            self._gate.shut(WAIT_SECONDS if seconds is None else seconds)
+            pause = WAIT_SECONDS if seconds is None else seconds
+            self._gate.shut(pause)
             reason = "too many requests" if status == 429 else "it is overloaded or under repair"
-            raise JoulepathError(f"answers {status}, {reason}: it is asked again after the pause that it wants")
+            raise JoulepathError(f"answers {status}, {reason}: it is not asked for the next {pause:.0f} s")
         if status in (401, 403):
             raise RefusedError(f"answers {status}: the key or the account is refused, or may not see this zone")
         if 300 <= status < 400:
