@@ -101,6 +101,30 @@ def metered() -> Case:
     )
 
 
+def charging() -> Case:
+    """The battery delivers 150 W at 3 of the 9 evaluations of a window and is charged at 6; the inverter takes 5 W.
+
+    The battery has 50 of 500 W, and the panels, by phases of 20, 20 and -45 W, nothing: 0.1 * 200 + 0.9 * 400 = 380.
+    """
+    text = SUPPLIES.replace("joules: battery_joules_total", "watts: battery_watts")
+    return Case(
+        "charging",
+        topology(text),
+        {
+            **BYTES,
+            'pv_watts{phase="1"}': "20x60",
+            'pv_watts{phase="2"}': "20x60",
+            'pv_watts{phase="3"}': "-45x60",
+            "battery_watts": " ".join(["150 -50 -50"] * 30),
+            f"{AVERAGE}{{{ZONE}}}": "400x100",
+        },
+        {
+            (5, "supply:share:ratio"): supply(panels=0, battery=0.1, grid=0.9),
+            (5, 'site:co2_grams_per_second{basis="location"} * 3600'): {'basis="location",site="hall"': 0.5 * 380},
+        },
+    )
+
+
 OVERHEAD = (
     """
 sites: {hall: {grams_per_kwh: 400, price: {currency: EUR, per_kwh: 0.25}, overhead: {query: 'pue{site="hall"}'}}}
@@ -431,7 +455,7 @@ def by_hours() -> Case:
     )
 
 
-CASES = [guide, by_hours, metered, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
+CASES = [guide, by_hours, metered, charging, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
 
 
 def test_supplies_are_the_numbers_worked_out_by_hand(promtool: Path, tmp_path: Path) -> None:
