@@ -132,7 +132,7 @@ KEY = "0123-4567-89ab-cdef"
         ({"status_code": 500, "reason": f"{KEY} \x1b[31m" + "x" * 999}, r"answers 500 \.\.\.  \[31mx{30,40}$"),
     ],
 )
-def test_key_that_a_source_repeats_is_not_told(web: requests_mock.Mocker, reply: dict[str, str], line: str) -> None:
+def test_key_that_a_source_repeats_stays_hidden(web: requests_mock.Mocker, reply: dict[str, str], line: str) -> None:
     web.get(requests_mock.ANY, **reply)  # type: ignore[arg-type]
     asked = replace(question("entsoe", "DE-LU"), secrets=Secrets(KEY))
     with pytest.raises(JoulepathError, match=line) as error:
