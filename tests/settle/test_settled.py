@@ -146,7 +146,7 @@ def test_only_hours_that_are_covered_have_a_mean(pieces: list[tuple[int, float]]
             assert number not in found
 
 
-def test_correction_of_a_settled_hour_is_told_alone() -> None:
+def test_run_names_corrections_and_leaves_them() -> None:
     # At the mast 292.5 g/kWh in the first hour and 300 in the second; 0.05 % are not a correction.
     before = {("mast", "location"): {0: 292.5 / 3.6e6 * 1.0005, 1: 240 / 3.6e6}}
     found, settled = settled_with({("hourly", names.FACTOR): before})
