@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 
 from joulepath.carbon.config import read as read_questions
-from joulepath.carbon.fetch import Gate
+from joulepath.carbon.fetch import Fetcher, Gate
 from joulepath.carbon.settings import Point, Question
 from joulepath.carbon.source import CarbonSource
 from joulepath.errors import UsageError
@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
     begin, end = chosen(begin, end, since, time.time() - closes_after(topology) - HEAD)
     begin, end = math.ceil(begin / HOUR) * HOUR, math.floor(end / HOUR) * HOUR
     if begin >= end:
-        raise UsageError("--since: has no whole hour that has closed: look back further")
+        option = "--since" if args.begin is None else "--from"
+        raise UsageError(f"{option}: has no whole hour that closed {HEAD / HOUR:g} hours ago: look back further")
     with server(args) as prometheus:
         questions = Questions(prometheus, topology, slots(begin, end))
         found = factors(questions, zones, History())
@@ -51,6 +52,10 @@ def run(args: argparse.Namespace) -> int:
     for line in told(questions, found, settled):
         print(line, file=sys.stderr)  # noqa: T201  # the command's own words beside its file
     return 1 if found.faults else 0
+
+
+PATIENCE = 120.0
+"""Seconds for one answer: a week of a country's generation takes a source some time."""
 
 
 class History:
@@ -63,7 +68,11 @@ class History:
         """The settled points. Raises JoulepathError."""
         provider = question.provider
         gate = self._gates.setdefault(provider.name, Gate(provider.least_seconds))
-        return list(CarbonSource(question, gate).history(begin, end))
+        fetcher = Fetcher(gate, ca_file=question.ca_file, timeout=PATIENCE)
+        try:
+            return list(CarbonSource(question, gate, fetcher=fetcher).history(begin, end))
+        finally:
+            fetcher.close()
 
 
 def told(questions: Questions, found: Factors, settled: Settled) -> Iterable[str]:

@@ -148,10 +148,11 @@ def test_only_hours_that_are_covered_have_a_mean(pieces: list[tuple[int, float]]
 
 def test_run_names_corrections_and_leaves_them() -> None:
     # At the mast 292.5 g/kWh in the first hour and 300 in the second; 0.05 % are not a correction.
-    before = {("mast", "location"): {0: 292.5 / 3.6e6 * 1.0005, 1: 240 / 3.6e6}}
+    before: Rows = {("mast", "location"): {0: 292.5 / 3.6e6 * 1.0005, 1: 240 / 3.6e6}}
     found, settled = settled_with({("hourly", names.FACTOR): before})
     (one,) = settled.corrections
-    assert (one.site, one.hours, one.most) == ("mast", [1], pytest.approx(0.2))
+    assert (one.site, one.hours) == ("mast", [1])
+    assert one.most == pytest.approx(0.2)
     assert settled.factors["mast", "location"].keys() == {2}
     last = list(told(Told(plant(), SLOTS, energies()), found, settled))[-1]
     assert "delete start=2026-11-01T02:00:00Z&end=2026-11-01T03:00:00Z first" in last

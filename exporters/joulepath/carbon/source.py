@@ -131,10 +131,12 @@ class CarbonSource:
                 found = []
             except JoulepathError as error:
                 raise self._named(error) from None
-            settled = {point.start: point for point in found if point.state == "settled"}
-            for moment in sorted(settled):
-                if begin <= moment < until and settled[moment].end <= end:
-                    yield settled[moment]
+            settled: dict[float, set[Point]] = {}
+            for point in found:
+                if point.state == "settled" and begin <= point.start < until and point.end <= end:
+                    settled.setdefault(point.start, set()).add(point)
+            # Two values of one time, as of the hour that clocks show twice in autumn, are none.
+            yield from (point for _, (point, *others) in sorted(settled.items()) if not others)
             begin = until
 
     def _live(self) -> CarbonReading:

@@ -229,6 +229,15 @@ def test_history_is_fetched_in_parts_and_once_each(web: requests_mock.Mocker) ->
     assert len(web.request_history) == 2
 
 
+def test_two_values_of_one_time_are_none(web: requests_mock.Mocker) -> None:
+    # In France 02:30 came twice on 2026-10-25, and both stand as 00:30 UTC.
+    rows = [("00:00", 20), ("00:30", 21), ("00:30", 25), ("01:00", 22), ("01:00", 22)]
+    rows_of_source = [{"date_heure": f"2026-10-25T{time}:00+00:00", "taux_co2": grams} for time, grams in rows]
+    web.get(requests_mock.ANY, json={"total_count": 5, "results": rows_of_source})
+    found = source(question("rte", "FR")).history(seconds("2026-10-25T00:00Z"), seconds("2026-10-26T00:00Z"))
+    assert [point.grams for point in found] == [20, 22]
+
+
 def test_history_ends_where_the_source_may_still_correct(web: requests_mock.Mocker) -> None:
     web.get(requests_mock.ANY, json=UK)
     one = source(question("uk", "GB"), now="2026-11-29T12:00:00Z")  # settled until 24 hours before
