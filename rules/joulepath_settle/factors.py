@@ -105,8 +105,9 @@ def factors(questions: Questions, zones: Mapping[Zone, Question], history: Histo
             found.missing[question.name] = missing
     overheads, mix = _overheads(questions), _Mix(_parts(questions), of_zones)
     for name, site in topology.sites.items():
-        bases = BASES if any(supply.market for supply in site.supplies.values()) else BASES[:1]
-        for basis in bases if site.supplies else ():
+        stated = {"location": any(supply.known for supply in site.supplies.values())}
+        stated["market"] = any(supply.market for supply in site.supplies.values())
+        for basis in (basis for basis in BASES if stated[basis]):
             row: dict[int, float] = {}
             for number in range(len(slots)):
                 overhead = overheads.get((name,), {}).get(number)

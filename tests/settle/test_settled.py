@@ -175,6 +175,18 @@ def test_source_that_fails_leaves_the_others_settled() -> None:
     assert not found.of_sites["room", "location"]
 
 
+def test_sites_with_contracts_alone_wait_for_no_place() -> None:
+    text = re.sub(r"(?s)sites:.*hosts:", "sites: {mast: {market: {grams_per_kwh: 36}}, room: {}}\nhosts:", TEXT)
+    text = text.replace("room: {}", "room: {market: {grams_per_kwh: 72}}")
+    questions = Told(topology(text), SLOTS, energies())
+    settled = settle(questions, factors(questions, asked(questions.topology, QUESTIONS), history))
+    # 3.6 MJ at the mast are 36 g, and 7.2 MJ in the room 144 g.
+    assert settled.grams["camera", "network", "market"][0] == pytest.approx(36)
+    assert settled.grams["camera", "model", "market"][0] == pytest.approx(144)
+    assert {basis for *_, basis in settled.grams} == {"market"}
+    assert settled.waiting == 0
+
+
 def test_topology_without_factors_has_nothing_to_settle() -> None:
     text = re.sub(r"(?s)sites:.*hosts:", "sites: {mast: {}, room: {}}\nhosts:", TEXT)
     with pytest.raises(UsageError, match="sites: none has a factor: there is nothing to settle"):
