@@ -8,7 +8,9 @@ from itertools import zip_longest
 from joulepath.carbon.settings import Point, Question
 from joulepath.errors import JoulepathError, UsageError
 from joulepath_report.period import HOUR, Slot
-from joulepath_report.questions import Questions, Rows
+from joulepath_report.questions import Key, Questions, Rows
+from joulepath_rules.chain import slow
+from joulepath_rules.history import LEAST
 from joulepath_topology import Topology
 from joulepath_topology.supplies import Market, Supply, shares
 
@@ -150,6 +152,16 @@ def _zone(supply: Supply) -> Zone | None:
     return (supply.grid_zone, supply.source, supply.boundary) if supply.grid_zone and supply.source else None
 
 
+def _means(questions: Questions, series: str, by: Key) -> Rows:
+    """The mean of each hour of which as much is known as the rules want for its energy and CO2."""
+    least = LEAST * HOUR / slow(questions.topology)
+    counts = questions.over("count", series, by)
+    return {
+        key: {number: mean for number, mean in row.items() if counts.get(key, {}).get(number, 0.0) >= least}
+        for key, row in questions.over("avg", series, by).items()
+    }
+
+
 def _overheads(questions: Questions) -> Rows:
     """Overheads of sites: as the topology states them, or the mean of what a query said in the hour."""
     every = range(len(questions.slots))
@@ -160,7 +172,7 @@ def _overheads(questions: Questions) -> Rows:
         if isinstance(overhead, float | int)
     }
     if len(found) < len(stated):
-        asked_for = questions.over("avg", "site:overhead:ratio", ("site",))
+        asked_for = _means(questions, "site:overhead:ratio", ("site",))
         found.update({key: row for key, row in asked_for.items() if key not in found})
     return found
 
@@ -177,6 +189,6 @@ def _parts(questions: Questions) -> Rows:
         else:
             found.update({(name, supply): dict.fromkeys(every, part) for supply, part in stated.items()})
     if change:
-        asked_for = questions.over("avg", "supply:share:ratio", ("site", "supply"))
+        asked_for = _means(questions, "supply:share:ratio", ("site", "supply"))
         found.update({key: row for key, row in asked_for.items() if key not in found})
     return found

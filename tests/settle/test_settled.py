@@ -78,14 +78,20 @@ def test_supply_that_changes_has_its_part_of_each_hour(part: str) -> None:
         .replace("overhead: 1.25", "overhead: {query: 'pue'}")
     )
     rows: Mapping[tuple[str, str], Rows] = {
-        ("avg", "supply:share:ratio"): {("room", "panels"): {0: 0.5, 1: 0.0}, ("room", "grid"): {0: 0.5, 1: 1.0}},
-        ("avg", "site:overhead:ratio"): {("room",): {0: 1.2, 1: 1.2, 2: 1.2}},
+        ("avg", "supply:share:ratio"): {
+            ("room", "panels"): {0: 0.5, 1: 0.0, 2: 0.5, 3: 0.5},
+            ("room", "grid"): {0: 0.5, 1: 1.0, 2: 0.5, 3: 0.5},
+        },
+        ("avg", "site:overhead:ratio"): {("room",): {0: 1.2, 1: 1.2, 2: 1.2, 3: 1.2}},
+        # Once a minute; in the third hour the meter was read for less than half of it.
+        ("count", "supply:share:ratio"): {("room", name): {0: 60, 1: 30, 2: 29, 3: 60} for name in ("panels", "grid")},
+        ("count", "site:overhead:ratio"): {("room",): {0: 60, 1: 60, 2: 60, 3: 29}},
     }
     questions = Told(topology(text), SLOTS, rows)
     with requests_mock.Mocker() as web:
         web.get(requests_mock.ANY, json=answer())
         found = factors(questions, asked(questions.topology, QUESTIONS), history)
-    # 1.2 x (0.5 x 40 + 0.5 x 200) = 144 and 1.2 x 200 = 240 g/kWh; without a part no factor
+    # 1.2 x (0.5 x 40 + 0.5 x 200) = 144 and 1.2 x 200 = 240 g/kWh; without a part or an overhead no factor
     per_kilowatt_hour = {hour: 3.6e6 * factor for hour, factor in found.of_sites["room", "location"].items()}
     assert per_kilowatt_hour == pytest.approx({0: 144, 1: 240})
 
