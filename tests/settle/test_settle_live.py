@@ -122,6 +122,36 @@ def test_corrected_hours_are_settled_again_after_they_are_deleted(
     )
 
 
+def test_live_shares_and_overheads_count_as_means_of_the_hour(prometheus: Path, promtool: Path, tmp_path: Path) -> None:
+    text = TEXT.replace("share: 0.25", "watts: inverter_watts").replace("share: 0.75, ", "")
+    (tmp_path / "topology.yaml").write_text(text.replace("overhead: 1.25", "overhead: {query: pue}"))
+
+    def minutes(series: str, values: tuple[float, ...]) -> Iterator[Sample]:
+        """A row for each minute; it stands for the time half a window before."""
+        for number in range(60):
+            yield series, values[number * len(values) // 60], START + 90 + 60 * number
+
+    room = 'site="room",topology="plant"'
+    samples = [
+        *recorded(),
+        *minutes(f'supply:share:ratio{{{room},supply="panels"}}', (0.2, 0.6)),
+        *minutes(f'supply:share:ratio{{{room},supply="grid"}}', (0.8, 0.4)),
+        *minutes(f"site:overhead:ratio{{{room}}}", (1.1, 1.2, 1.3)),
+    ]
+    with source() as origin, served(prometheus, promtool, tmp_path, samples) as server:
+        settle(server.url, origin, tmp_path)
+    found = {
+        (series.partition("{")[0], series.partition('segment="')[2][:5]): value
+        for series, value, at in _of(tmp_path / "settled.om")
+        if 'basis="location"' in series
+        and ('site="room"' in series or 'segment="model"' in series)
+        and at < START + 2 * HOUR
+    }
+    # 1.2 x (0.4 x 40 + 0.6 x 200) = 163.2 g/kWh, of which the model uses 2 kWh; the other hours are not known.
+    assert found == pytest.approx({(names.FACTOR, ""): 163.2 / 3.6e6, (names.GRAMS, "model"): 326.4}, rel=1e-3)
+    assert all("room" not in series for series, _, at in _of(tmp_path / "settled.om") if at > START + 2 * HOUR)
+
+
 def _hours(file: Path) -> set[int]:
     """The numbers of the hours that a file has."""
     return {round((at - AFTER - START) / HOUR) - 1 for *_, at in _of(file)}
