@@ -102,10 +102,8 @@ def metered() -> Case:
 
 
 def charging() -> Case:
-    """The battery delivers 150 W at 3 of the 9 evaluations of a window and is charged at 6; the inverter takes 5 W.
-
-    The battery has 50 of 500 W, and the panels, by phases of 20, 20 and -45 W, nothing: 0.1 * 200 + 0.9 * 400 = 380.
-    """
+    """The battery is charged at two of three evaluations and delivers 150 W at the third, 50 W as a mean; then it is
+    charged alone, while the inverter takes 5 W by phases of 20, 20 and -45 W: all is from the grid, 400 g/kWh."""
     text = SUPPLIES.replace("joules: battery_joules_total", "watts: battery_watts")
     return Case(
         "charging",
@@ -115,12 +113,15 @@ def charging() -> Case:
             'pv_watts{phase="1"}': "20x60",
             'pv_watts{phase="2"}': "20x60",
             'pv_watts{phase="3"}': "-45x60",
-            "battery_watts": " ".join(["150 -50 -50"] * 30),
+            "battery_watts": " ".join(["150 -50 -50"] * 8) + " -50x40",
             f"{AVERAGE}{{{ZONE}}}": "400x100",
         },
         {
-            (5, "supply:share:ratio"): supply(panels=0, battery=0.1, grid=0.9),
-            (5, 'site:co2_grams_per_second{basis="location"} * 3600'): {'basis="location",site="hall"': 0.5 * 380},
+            # Prometheus 2 counts 3 of 9 evaluations of the window and Prometheus 3 counts 3 of 8: 50 or 56 of 500 W.
+            (5, 'count(supply:share:ratio{supply="battery"} > 0.09 < 0.12)'): {"": 1},
+            (5, 'sum(supply:share:ratio{supply!="panels"})'): {"": 1},
+            (12, "supply:share:ratio"): supply(panels=0, battery=0, grid=1),
+            (12, 'site:co2_grams_per_second{basis="location"} * 3600'): {'basis="location",site="hall"': 0.5 * 400},
         },
     )
 
