@@ -135,7 +135,7 @@ class CarbonSource:
             for point in found:
                 if point.state == "settled" and begin <= point.start < until and point.end <= end:
                     settled.setdefault(point.start, set()).add(point)
-            # Two values of one time, as of the hour that clocks show twice in autumn, are none.
+            # Leaves out a time with two values, such as the hour that clocks show twice in autumn.
             yield from (point for _, (point, *others) in sorted(settled.items()) if not others)
             begin = until
 

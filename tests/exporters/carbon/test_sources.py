@@ -229,7 +229,7 @@ def test_history_is_fetched_in_parts_and_once_each(web: requests_mock.Mocker) ->
     assert len(web.request_history) == 2
 
 
-def test_two_values_of_one_time_are_none(web: requests_mock.Mocker) -> None:
+def test_time_with_two_values_is_left_out(web: requests_mock.Mocker) -> None:
     # In France 02:30 came twice on 2026-10-25, and both stand as 00:30 UTC.
     rows = [("00:00", 20), ("00:30", 21), ("00:30", 25), ("01:00", 22), ("01:00", 22)]
     rows_of_source = [{"date_heure": f"2026-10-25T{time}:00+00:00", "taux_co2": grams} for time, grams in rows]
