@@ -48,11 +48,19 @@ class Gate:
         """Takes the next turn and returns the seconds until it. Raises JoulepathError while the source wants none."""
         with self._lock:
             now = self._clock()
-            if now < self._shut_until:
-                raise JoulepathError(f"wants a pause, and is not asked for the next {self._shut_until - now:.0f} s")
+            self._check(now)
             turn = max(now, self._next)
             self._next = turn + self._least
             return turn - now
+
+    def check(self) -> None:
+        """Raises JoulepathError while the source wants none: it may have said so since the turn was taken."""
+        with self._lock:
+            self._check(self._clock())
+
+    def _check(self, now: float) -> None:
+        if now < self._shut_until:
+            raise JoulepathError(f"wants a pause, and is not asked for the next {self._shut_until - now:.0f} s")
 
     def shut(self, seconds: float) -> None:
         """Lets no request through for so long."""

@@ -101,6 +101,7 @@ class CarbonSource:
             return CarbonReading({self.question.known.state: self.question.known})
         try:
             await asyncio.sleep(self._gate.wait())
+            self._gate.check()
             return await self._thread.run(self._live)
         except JoulepathError as error:
             raise self._named(error) from None

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.carbon import answer, mix
-from joulepath.carbon.fetch import MOST_WAIT_SECONDS, retry_after
+from joulepath.carbon.fetch import MOST_WAIT_SECONDS, Gate, retry_after
 from joulepath.carbon.settings import Feed, Point, Secrets
-from joulepath.carbon.source import OwnThread
+from joulepath.carbon.source import CarbonSource, OwnThread
 from joulepath.errors import JoulepathError
 from tests.exporters.carbon.answers import (
     ELECTRICITY_MAPS,
@@ -159,6 +159,20 @@ def test_retry_after_is_kept_to_by_all_zones(web: requests_mock.Mocker, status: 
         with pytest.raises(JoulepathError, match="uk/GB: "):
             asyncio.run(one.read())
         assert len(web.request_history) == requests_so_far
+
+
+def test_zone_that_waits_for_its_turn_keeps_to_the_pause(web: requests_mock.Mocker) -> None:
+    web.get(requests_mock.ANY, status_code=429, headers={"Retry-After": "120"})
+    gate = Gate(0.1)
+    zones = [CarbonSource(QUESTION, gate, wall_clock=lambda: seconds(NOW)) for _ in range(3)]
+
+    async def at_once() -> list[str]:
+        return [str(fault) for fault in await asyncio.gather(*(one.read() for one in zones), return_exceptions=True)]
+
+    first, *others = asyncio.run(at_once())
+    assert first.endswith("answers 429, too many requests: it is not asked for the next 120 s")
+    assert all("wants a pause, and is not asked for the next" in fault for fault in others), others
+    assert len(web.request_history) == 1
 
 
 @pytest.mark.parametrize(
