@@ -3,12 +3,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests_mock
 
-from joulepath.carbon.settings import Point, State
+from joulepath.carbon.settings import Point, Secrets, State
 from joulepath.carbon.source import CarbonSource
 from joulepath.errors import JoulepathError
 from tests.exporters.carbon.answers import (
@@ -113,6 +114,14 @@ def test_points_of_a_late_forecast_never_become_estimates(web: requests_mock.Moc
     # Ten minutes after it was made, its third point is of the present, and foretold.
     (point,) = read(source(question("watttime", "CAISO_NORTH"), now="2026-11-28T12:20:00+00:00")).values()
     assert point.start == seconds("2026-11-28T12:10Z")
+
+
+def test_password_of_any_language_is_sent_as_utf8(web: requests_mock.Mocker) -> None:
+    web.get(f"{WT}/login", json={"token": "t0ken"})
+    web.get(f"{WT}/v3/forecast", json=WATTTIME)
+    read(source(replace(question("watttime", "CAISO_NORTH"), secrets=Secrets("", "me", "日本"))))
+    # RFC 7617, 2.1: base64 of the octets of "me:日本" in UTF-8
+    assert web.request_history[0].headers["Authorization"] == "Basic bWU65pel5pys"
 
 
 def test_token_that_ends_before_its_time_is_renewed(web: requests_mock.Mocker) -> None:
