@@ -270,7 +270,11 @@ def marginal() -> Case:
             f'{AVERAGE}{{{ZONE},state="settled"}}': "400x40",
             f'{MARGINAL}{{{ZONE},state="estimated"}}': "700x40",
         },
-        {(5, GRAMS): {"": 0.4 * 700}},
+        {
+            (5, GRAMS): {"": 0.4 * 700},
+            # The kind of what is recorded is a label of the site.
+            (5, "joulepath_topology_site"): {'factor="marginal",site="hall"': 1},
+        },
     )
 
 
