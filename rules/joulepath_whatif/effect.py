@@ -59,7 +59,7 @@ def effect(topology: Topology, present: Present, scenario: Scenario) -> Effect:
     if lines := list(unknown(sent)):
         raise JoulepathError(lines)
     power = Power(topology, present, scenario, sent)
-    shares = shares_then(topology, present, power, sent)
+    shares = shares_then(present, power, sent)
     means = weights(topology, present, scenario)
     left_out = [name for name in topology.applications if not _complete(topology, present, name)]
     names = [*(name for name in topology.applications if name not in left_out), UNATTRIBUTED]

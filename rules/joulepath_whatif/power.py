@@ -69,10 +69,7 @@ class Power:
         """Marginal watts of an application by component; None where one is not known, and of `unattributed`."""
         if name == UNATTRIBUTED:
             return None
-        used = dict.fromkeys(self.topology.needed(name))
-        if then:
-            instead = self.scenario.applications[name].instead if name in self.scenario.applications else {}
-            used = dict.fromkeys([*used, *instead.values()])
+        used = (self.sent.topology_then if then else self.topology).needed(name)
         found = {each: self.sent.marginal(each, name, then=then) for each in used}
         known = {each: span for each, span in found.items() if span is not None}
         return known if len(known) == len(found) else None

@@ -2,7 +2,7 @@
 """A scenario: the changes that are asked about. From a file, from arguments, or from both."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -11,6 +11,7 @@ from joulepath.config import Model
 from joulepath.errors import UsageError
 from joulepath.meant import did_you_mean
 from joulepath_topology import Topology
+from joulepath_topology.applications import Application
 from joulepath_topology.common import Name, NotNegative, Number, Text
 from joulepath_topology.marginal import Small
 
@@ -158,6 +159,15 @@ class Scenario(Model):
         if wrong := list(self._wrong(topology)):
             raise UsageError([f"{place}: {line}" for line in wrong])
 
+    def applied(self, topology: Topology) -> Topology:
+        """The topology in which applications use other components."""
+        changed = {
+            name: _elsewhere(entry, self.applications[name].instead) if name in self.applications else entry
+            for name, entry in topology.applications.items()
+        }
+        fields = {key: getattr(topology, key) for key in type(topology).model_fields}
+        return topology.model_construct(**{**fields, "applications": changed})
+
     def _wrong(self, topology: Topology) -> Iterator[str]:
         sections: dict[str, Mapping[str, Any]] = {
             "applications": topology.applications,
@@ -174,6 +184,8 @@ class Scenario(Model):
                 place = f"applications.{name}.instead.{before}"
                 yield from _unknown(place, before, dict.fromkeys(used))
                 yield from _unknown(place, after, topology.components)
+                if before == after:
+                    yield f"{place}: is replaced by itself: name another component"
         for name, component in self.components.items():
             if component.site is not None:
                 yield from _unknown(f"components.{name}.site", component.site, topology.sites)
@@ -184,3 +196,16 @@ class Scenario(Model):
 def _unknown(place: str, name: str, entries: Mapping[str, Any]) -> Iterator[str]:
     if name not in entries:
         yield f"{place}: {name!r} is not in the topology{did_you_mean(name, list(entries))}"
+
+
+def _elsewhere(entry: Application, instead: Mapping[str, str]) -> Application:
+    """An application with other components on its paths."""
+
+    def other(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(instead.get(name, name) for name in names))
+
+    marks = {
+        key: tuple(mark.model_copy(update={"path": other(mark.path)}) for mark in getattr(entry, key))
+        for key in ("traces", "flows")
+    }
+    return entry.model_copy(update={"path": other(entry.path), "models": other(entry.models), **marks})

@@ -5,16 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
-from joulepath_rules.places import AMOUNTS
 from joulepath_topology import Topology
 from joulepath_topology.checks.marginal import counted
 from joulepath_topology.marginal import Marginal, amount_of, of_application
+from joulepath_topology.policies import DIRECTIONS, TRAFFIC
+from joulepath_whatif.division import OTHERS, needed
 from joulepath_whatif.present import Key, Present
 from joulepath_whatif.scenario import ApplicationChange, ComponentChange, Scenario
 from joulepath_whatif.span import Span, total
-
-OTHERS = ""
-"""Stands for all traffic of no application."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,7 @@ class Traffic:
     """Rates by application, component and amount, now and then."""
 
     topology: Topology
+    topology_then: Topology
     scenario: Scenario
     now: Mapping[Key, float]
     then: Mapping[Key, float]
@@ -66,7 +65,7 @@ class Traffic:
 
     def changed(self, component: str, application: str) -> bool:
         """Whether its traffic there, or what this adds, is another one."""
-        keys = [(application, component, by) for by in AMOUNTS]
+        keys = [(application, component, by) for by in TRAFFIC]
         if not any(rates.get(key) for rates in (self.now, self.then) for key in keys):
             return False
         if self.slopes(component, application, then=False) != self.slopes(component, application, then=True):
@@ -92,21 +91,38 @@ def traffic(topology: Topology, present: Present, scenario: Scenario) -> Traffic
     then = {key: rate * _factor(topology, scenario, key) for key, rate in now.items()}
     for name, change in scenario.applications.items():
         _check_known(topology, now, name, change)
-        for before, after in change.instead.items():
-            if strange := sorted(set(counted(topology, after)) - set(counted(topology, before))):
-                raise JoulepathError(
-                    f"applications.{name}.instead: {after} counts {' and '.join(strange)}, and {before} does not: name "
-                    "a component that counts what the other one counts"
-                )
-            for by in map(amount_of, counted(topology, after)):
-                rate = then.get((name, before, by))
-                if rate is not None:
-                    then[name, after, by] = then.get((name, after, by), 0.0) + rate
-                    now.setdefault((name, after, by), 0.0)
-            for by in AMOUNTS:
-                if (name, before, by) in then:
-                    then[name, before, by] = 0.0
-    return Traffic(topology, scenario, now, then)
+        _move(topology, now, then, name, change)
+    return Traffic(topology, scenario.applied(topology), scenario, now, then)
+
+
+def _move(
+    topology: Topology, now: dict[Key, float], then: dict[Key, float], name: str, change: ApplicationChange
+) -> None:
+    """Moves an application's traffic to the components that it uses in place of others."""
+    left = {
+        (before, by): then.pop((name, before, by))
+        for before in change.instead
+        for by in TRAFFIC
+        if (name, before, by) in then
+    }
+    for before, after in change.instead.items():
+        if strange := sorted(set(counted(topology, after)) - set(counted(topology, before))):
+            raise JoulepathError(
+                f"applications.{name}.instead: {after} counts {' and '.join(strange)}, and {before} does not: name "
+                "a component that counts what the other one counts"
+            )
+        directed = [by for by in needed(topology, after) if by in DIRECTIONS]
+        if blind := [by for by in directed if (before, by) not in left]:
+            raise JoulepathError(
+                f"applications.{name}.instead: the policy of {after} divides {blind[0]} bytes, which are not known at "
+                f"{before}: name a component with another policy"
+            )
+        for by in dict.fromkeys([*map(amount_of, counted(topology, after)), *directed]):
+            if (before, by) in left:
+                then[name, after, by] = then.get((name, after, by), 0.0) + left[before, by]
+                now.setdefault((name, after, by), 0.0)
+    for before, by in left:
+        then.setdefault((name, before, by), 0.0)
 
 
 def _factor(topology: Topology, scenario: Scenario, key: Key) -> float:
@@ -125,7 +141,7 @@ def _check_known(topology: Topology, now: Mapping[Key, float], name: str, change
         for component in topology.route(name)
         if counted(topology, component)
         and (component in change.instead or any(change.factor(unit) != 1 for unit in counted(topology, component)))
-        and not any((name, component, by) in now for by in AMOUNTS)
+        and not any((name, component, by) in now for by in TRAFFIC)
     ]
     if silent:
         raise JoulepathError(

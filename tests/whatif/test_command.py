@@ -140,6 +140,7 @@ def test_a_server_without_figures_is_refused_in_one_line(
         (["--instead", "camera=llm"], "--instead: needs two values with a colon between them: 'llm'"),
         (["--instead", "camera=small:llm"], "applications.camera.instead.small: 'small' is not in the topology"),
         (["--instead", "camera=llm:smal"], "instead.llm: 'smal' is not in the topology (did you mean small?)"),
+        (["--instead", "camera=llm:llm"], "camera.instead.llm: is replaced by itself: name another component"),
         (["--at", "llm=moon"], "scenario: components.llm.site: 'moon' is not in the topology"),
         (["--asleep", "gpu-1=2:0"], "scenario: hosts.gpu-1.asleep: must be less than or equal to 1"),
         (["--overhead", "edge=0.5"], "scenario: sites.edge.overhead: must be greater than or equal to 1"),

@@ -8,8 +8,11 @@ import pytest
 
 from joulepath.errors import JoulepathError
 from joulepath_whatif.effect import Effect, Row, effect
+from joulepath_whatif.power import Power
 from joulepath_whatif.scenario import Scenario
+from joulepath_whatif.shares import shares_then
 from joulepath_whatif.span import Span
+from joulepath_whatif.traffic import traffic
 from tests.whatif import house
 
 pytestmark = pytest.mark.unit
@@ -215,10 +218,98 @@ def test_a_number_that_is_not_known_is_said_in_one_line(sections: dict[str, Any]
     assert len(caught.value.messages) == 1
 
 
-def test_a_policy_by_other_amounts_is_refused() -> None:
-    topology = house.topology(house.TEXT.replace("requests: vllm\n", "requests: vllm\n    policy: equal\n", 1))
-    with pytest.raises(JoulepathError, match=r"components\.llm: its policy divides by equal: this command knows"):
-        effect(topology, house.present(), Scenario.model_validate({"applications": {"camera": {"users": 0.5}}}))
+Shares = dict[str, tuple[float, float]]
+
+POLICIES: dict[str, tuple[str, Shares]] = {
+    "equal": ("policy: equal", {"camera": (100 / 3 + 75, 100 / 3), "robot": (100 / 3 + 180, 100 / 3)}),
+    "bytes": ("policy: bytes", {"camera": (100, 100 / 7), "robot": (240, 100 * 120 / 175)}),
+    "3gpp-eif": ("policy: 3gpp-eif", {"camera": (100, 100 / 7), "robot": (240, 100 * 120 / 175)}),
+    "static-unattributed": ("policy: static-unattributed", {"camera": (75, 0), "robot": (180, 0)}),
+    "capacity": ("policy: capacity\n    capacity: 400", {"camera": (87.5, 6.25), "robot": (210, 30)}),
+    "reservation": ("policy: reservation", {"camera": (100 / 4 + 75, 100 / 4), "robot": (300 / 4 + 180, 300 / 4)}),
+    # The step for more than 60 tokens/s is the robot's, 40 W; the other 260 W (245 W then) follow tokens.
+    "steps": (
+        "policy: steps\n    steps: [{above: 60, watts: 40}]",
+        {"camera": (100 / 3 + 65, 100 / 3 - 40 / 7), "robot": (220 / 3 + 156, 220 / 3 - 40 * 120 / 175)},
+    ),
+    # Half of the idle power by requests: 1 of 5 now, 0.5 of 4.5 then; of the robot 3 of them.
+    "own weights": (
+        "policy: {static: {count: 0.5, unattributed: 0.5}}",
+        {"camera": (10 + 75, 50 / 9), "robot": (30 + 180, 50 * 3 / 4.5)},
+    ),
+}
+"""The watts at the model now, and those of its idle power then; with `steps` also what differs in the rest."""
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_shares_follow_each_policy_when_an_application_asks_half_as_much(name: str) -> None:
+    """The camera then asks 0.5 times and has 25 of 175 tokens/s; the model draws 15 W less, 100 W + 285 W.
+
+    285 W by tokens are 285 / 7 for the camera and 285 * 120 / 175 for the robot; with `bytes` idle power, too.
+    """
+    words, expected = POLICIES[name]
+    text = house.TEXT.replace("requests: vllm\n", f"requests: vllm\n    {words}\n", 1)
+    text = text.replace("models: [llm]}\n  robot", "models: [llm], reservation: 100}\n  robot")
+    text = text.replace("models: [llm]}\n", "models: [llm], reservation: 300}\n")
+    own: dict[tuple[str, ...], float] = {(one, "llm", "gpu-1"): now for one, (now, _) in expected.items()}
+    rest = 400 - sum(own.values())
+    here = replace(house.present(), shares={**house.present().shares, **own, ("unattributed", "llm", "gpu-1"): rest})
+    change = {"requests": 0.5}
+    found = effect(house.topology(text), here, Scenario.model_validate({"applications": {"camera": change}}))
+    adds_up(found)
+    assert found.saved.value == pytest.approx(15)
+    for one, tokens in (("camera", 25), ("robot", 120)):
+        now, static = expected[one]
+        assert rows(found)[one].attributed == pytest.approx(
+            (
+                rows(answer(applications={"camera": change}))[one].attributed[0] - LLM[one] + now,
+                rows(answer(applications={"camera": change}))[one].attributed[0]
+                - LLM[one]
+                + static
+                + 285 * tokens / 175,
+            )
+        )
+
+
+LLM = {"camera": 95.0, "robot": 240.0}
+"""The watts of each at the model in house.py."""
+
+
+def test_directions_are_changed_with_the_bytes_of_an_application() -> None:
+    """At the UPF: uplink 800 and downlink 200 kB/s, of which the camera has 600 and 0, the robot 100 and 100.
+
+    Half of the camera: 500 kB/s uplink and 200 downlink; the UPF draws 3 W less, 30 W + 17 W.
+    """
+    text = house.TEXT.replace(
+        "traffic: {ioam: 4}", "traffic: {ioam: 4}\n    policy: {dynamic: {uplink: 0.5, downlink: 0.5}}"
+    )
+    here = house.present()
+    sent = {
+        ("camera", "uplink"): 6e5,
+        ("camera", "downlink"): 0.0,
+        ("robot", "uplink"): 1e5,
+        ("robot", "downlink"): 1e5,
+    }
+    now = {"camera": 9 + 10 * 6 / 8, "robot": 15 + 10 / 8 + 10 / 2}
+    here = replace(
+        here,
+        traffic={**here.traffic, **{(name, "upf-1", by): rate for (name, by), rate in sent.items()}},
+        whole={**here.whole, ("upf-1", "uplink"): 8e5, ("upf-1", "downlink"): 2e5},
+        shares={
+            **here.shares,
+            **{(name, "upf-1", "edge-1"): watts for name, watts in now.items()},
+            ("unattributed", "upf-1", "edge-1"): 50 - sum(now.values()),
+        },
+    )
+    topology = house.topology(text)
+    scenario = Scenario.model_validate({"applications": {"camera": {"data_rate": 0.5}}})
+    sent_then = traffic(topology, here, scenario)
+    found = shares_then(here, Power(topology, here, scenario, sent_then), sent_then)
+    assert found["camera", "upf-1", "edge-1"] == pytest.approx(30 * 150 / 850 + 8.5 * 3 / 5)
+    assert found["robot", "upf-1", "edge-1"] == pytest.approx(30 * 500 / 850 + 8.5 / 5 + 8.5 / 2)
+    blind = replace(here, traffic={key: rate for key, rate in here.traffic.items() if key[2] != "uplink"})
+    with pytest.raises(JoulepathError, match=r"components\.upf-1: the traffic of camera there is not known: the rules"):
+        effect(topology, blind, scenario)
 
 
 def test_shares_without_known_traffic_are_refused() -> None:
