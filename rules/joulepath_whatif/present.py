@@ -34,7 +34,7 @@ class Present:
     whole: Rows
     """All of it by component, amount."""
     grams: Rows
-    """Grams of CO2 for a joule, with the overhead, by site: of the grid."""
+    """Grams of CO2 for a joule, with the overhead, by site and basis: `location` or `market`."""
     overhead: Rows
     """Joules of a site for each joule that a host draws."""
     prices: Rows
@@ -79,7 +79,7 @@ def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> 
         parts=rows("component:power_watts", "component", "host", "part"),
         traffic={**amounts, **rows("application_component:traffic:rate", "application", "component", "by")},
         whole={(component, by): true(component, rate) for (component, by), rate in seen.items()},
-        grams=rows("site:co2_grams_per_joule", "site", basis="location"),
+        grams=rows("site:co2_grams_per_joule", "site", "basis"),
         overhead=rows("site:overhead:ratio", "site"),
         prices=rows("site:price_per_kilowatt_hour", "site", "currency"),
     )

@@ -133,7 +133,9 @@ class SiteChange(Model):
     """A site with another grid, overhead or price."""
 
     grams_per_kwh: NotNegative | None = None
-    """Emissions of its grid, in g/kWh."""
+    """Emissions of its grid, in g/kWh; of a site with several supplies those of all together."""
+    market_grams_per_kwh: NotNegative | None = None
+    """Emissions of its contract, in g/kWh, where the site has `market`."""
     overhead: Annotated[Number, Field(ge=1)] | None = None
     """Joules of the site for each joule that a host draws."""
     price_per_kwh: Number | None = None

@@ -45,22 +45,23 @@ class Traffic:
             parts.append(_span(slope).times(rate))
         return total(parts)
 
-    def change(self, component: str, application: str) -> Span | None:
-        """The change of these watts. One slope at two rates has one error, not two."""
+    def change(self, component: str, application: str, weights: tuple[float, float] = (1.0, 1.0)) -> Span | None:
+        """The change of these watts, each times a weight now and then. One slope at two rates has one error."""
         before, after = (self.slopes(component, application, then=then) for then in (False, True))
         if before is None or after is None:
             return None
         if before != after:
             watts = [self.marginal(component, application, then=then) for then in (False, True)]
-            return None if watts[0] is None or watts[1] is None else watts[1] + watts[0].times(-1)
+            if watts[0] is None or watts[1] is None:
+                return None
+            return watts[1].times(weights[1]) + watts[0].times(-weights[0])
         parts = []
         for slope in before:
-            if slope.amount is None:
-                continue
-            key = (application, component, slope.amount)
-            if key not in self.now:
+            key = (application, component, slope.amount or "")
+            if slope.amount is not None and key not in self.now and key not in self.then:
                 return None
-            parts.append(_span(slope).times(self.then[key] - self.now[key]))
+            rates = (self.now.get(key, 0.0), self.then.get(key, 0.0)) if slope.amount is not None else (1.0, 1.0)
+            parts.append(_span(slope).times(weights[1] * rates[1] - weights[0] * rates[0]))
         return total(parts)
 
     def changed(self, component: str, application: str) -> bool:

@@ -38,8 +38,8 @@ def series(figures: Present) -> Iterator[tuple[str, float]]:
     for (component, host, part), watts in figures.parts.items():
         yield f'component:power_watts{{{own},component="{component}",host="{host}",part="{part}"}}', watts
     yield f'node:measured:ratio{{{own},node_id="4"}}', MEASURED
-    for (site,), grams in figures.grams.items():
-        yield f'site:co2_grams_per_joule{{{own},site="{site}",basis="location"}}', grams
+    for (site, basis), grams in figures.grams.items():
+        yield f'site:co2_grams_per_joule{{{own},site="{site}",basis="{basis}"}}', grams
     for (site,), ratio in figures.overhead.items():
         yield f'site:overhead:ratio{{{own},site="{site}"}}', ratio
     for (site, currency), price in figures.prices.items():

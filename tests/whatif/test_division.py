@@ -94,7 +94,7 @@ def topology(drawn: Sequence[Game]) -> Topology:
 
 
 def figures(drawn: Sequence[Game]) -> Present:
-    """What the rules record of the games."""
+    """The figures that the rules record of the games."""
     sent = {
         (name, f"h{number}", by): rate
         for number, game in enumerate(drawn)
@@ -157,4 +157,6 @@ def test_shares_then_are_those_of_the_game_that_the_change_makes(
     expected = shares(then)
     assert {key: found.get(key, 0.0) for key in expected} == pytest.approx(expected, abs=1e-6)
     answer = effect(house, here, scenario)
-    assert sum(row.attributed[1] for row in answer.rows) == pytest.approx(sum(game.watts for game in then))
+    assert sum(row.attributed[1] for row in answer.rows if row.attributed) == pytest.approx(
+        sum(game.watts for game in then)
+    )

@@ -31,9 +31,30 @@ def ends(span: Span | None) -> list[float | None]:
     return [span.value, span.low, span.high]
 
 
+def then(found: Effect, name: str) -> float:
+    """Its watts in the scenario."""
+    pair = rows(found)[name].attributed
+    assert pair is not None
+    return pair[1]
+
+
+def changed(row: Row) -> list[float | None]:
+    """The change of its marginal watts."""
+    assert row.marginal is not None
+    return ends(row.marginal.change)
+
+
+def added(row: Row, unit: str) -> list[float]:
+    """Its marginal watts in another unit, now and then."""
+    found = row.marginal_weighed[unit]
+    return [found.now.value, found.then.value]
+
+
 def adds_up(found: Effect) -> None:
     """All shares are the power at the meters, now and then."""
-    now, then = (sum(row.attributed[place] for row in found.rows) for place in (0, 1))
+    pairs = [row.attributed for row in found.rows if row.attributed is not None]
+    assert len(pairs) == len(found.rows)
+    now, then = (sum(pair[place] for pair in pairs) for place in (0, 1))
     assert now == pytest.approx(found.meters)
     assert then == pytest.approx(found.meters - found.saved.value)
 
@@ -57,11 +78,10 @@ def test_a_third_of_the_frames_saves_what_traffic_adds_and_no_idle_power() -> No
     assert camera.attributed == pytest.approx((236.75, radio + du + upf + amf + llm))
     network = (70 + 50 + 30) * 5 / 8 + (50 + 72 + 16) / 3
     assert robot.attributed == pytest.approx((350.25, network * (1 + 15 / 288) + 100 * 9 / 13 + 280 * 0.72))
-    assert robot.attributed[1] > robot.attributed[0]
     assert camera.marginal is not None
-    assert [each.value for each in camera.marginal] == pytest.approx([12 + 6 + 30, (12 + 6 + 30) / 3])
-    assert ends(camera.change) == pytest.approx([-32, -(10 + 4 + 80 / 3), -(6 + 4 + 50 / 3)])
-    assert ends(robot.change) == [0, 0, 0]
+    assert [camera.marginal.now.value, camera.marginal.then.value] == pytest.approx([12 + 6 + 30, (12 + 6 + 30) / 3])
+    assert changed(camera) == pytest.approx([-32, -(10 + 4 + 80 / 3), -(6 + 4 + 50 / 3)])
+    assert changed(robot) == [0, 0, 0]
     # CO2 of the edge: 1.2 * 100 g/kWh for the 32 W.
     before, after = found.weighed["co2"]
     assert before - after == pytest.approx(32 * 120 / 3.6e6)
@@ -81,11 +101,10 @@ def test_another_model_leaves_the_idle_power_of_the_first() -> None:
     found = answer(applications={"camera": {"instead": {"llm": "small"}}})
     adds_up(found)
     assert ends(found.saved) == pytest.approx([20, 25 - 15, 40 - 5])
-    camera = rows(found)["camera"]
     # All of the small model is the camera's: 30 W, and 10 W that no request caused, and the 10 W that it adds.
-    assert camera.attributed[1] == pytest.approx(236.75 - 95 + 50)
+    assert then(found, "camera") == pytest.approx(236.75 - 95 + 50)
     robot = 100 * 3 / 4 + (300 - 30) * 120 / 150
-    assert rows(found)["robot"].attributed[1] == pytest.approx(350.25 - 240 + robot)
+    assert then(found, "robot") == pytest.approx(350.25 - 240 + robot)
     # Answers that are twice as long cost twice as much there.
     longer = answer(applications={"camera": {"instead": {"llm": "small"}, "tokens": 2}})
     assert longer.saved.value == pytest.approx(30 - 20)
@@ -98,7 +117,7 @@ def test_a_model_that_is_replaced_is_another_one_for_all() -> None:
     found = answer(components={"llm": {"joules_per_token": 0.1}})
     adds_up(found)
     assert ends(found.saved)[:1] == pytest.approx([100])
-    assert ends(rows(found)["robot"].change)[:1] == pytest.approx([-60])
+    assert changed(rows(found)["robot"])[:1] == pytest.approx([-60])
     doubled = answer(components={"llm": {"joules_per_token": 0.1, "tokens": 2}})
     assert doubled.saved.value == pytest.approx(120 - 40)
 
@@ -110,8 +129,8 @@ def test_a_host_that_sleeps_saves_idle_power_for_all() -> None:
     assert ends(found.saved) == [30, 30, 30]
     assert found.idle_saved == 30
     radio = 51 - 30 * 0.3
-    assert rows(found)["camera"].attributed[1] == pytest.approx(radio + 63 + 21 + 15 * (radio + 63 + 21) / 270 + 95)
-    assert ends(rows(found)["camera"].change) == [0, 0, 0]
+    assert then(found, "camera") == pytest.approx(radio + 63 + 21 + 15 * (radio + 63 + 21) / 270 + 95)
+    assert changed(rows(found)["camera"]) == [0, 0, 0]
     assert answer(hosts={"ru-1": {"static_watts": 80}}).saved.value == pytest.approx(-10)
 
 
@@ -122,9 +141,7 @@ def test_a_grid_an_overhead_and_a_site_change_grams_alone() -> None:
     assert grid.saved.value == 0
     camera = rows(grid)["camera"]
     assert camera.weighed["co2"] == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 60)])
-    assert [each.value for each in camera.marginal_weighed["co2"]] == pytest.approx(
-        [48 * each / 3.6e6 for each in (120, 60)]
-    )
+    assert added(camera, "co2") == pytest.approx([48 * each / 3.6e6 for each in (120, 60)])
     overhead = rows(answer(sites={"edge": {"overhead": 1.5}}))["camera"]
     assert overhead.weighed["co2"] == pytest.approx([(51 * 380 + 185.75 * each) / 3.6e6 for each in (120, 150)])
     moved = rows(answer(components={"llm": {"site": "plant"}}))["camera"]
@@ -139,9 +156,7 @@ def test_a_price_changes_money_alone() -> None:
     adds_up(found)
     camera = rows(found)["camera"]
     assert camera.weighed["EUR"] == pytest.approx([(51 * 0.2 + 185.75 * 1.2 * each) / 1000 for each in (0.3, 0.4)])
-    assert [each.value for each in camera.marginal_weighed["EUR"]] == pytest.approx(
-        [0.048 * 1.2 * 0.3, 0.048 * 1.2 * 0.4]
-    )
+    assert added(camera, "EUR") == pytest.approx([0.048 * 1.2 * 0.3, 0.048 * 1.2 * 0.4])
     assert found.weighed["EUR"] == pytest.approx([(120 * 0.2 + 700 * 1.2 * each) / 1000 for each in (0.3, 0.4)])
     assert camera.weighed["co2"][0] == camera.weighed["co2"][1]
 
@@ -155,8 +170,11 @@ def test_currencies_are_never_added() -> None:
     assert weighed["EUR"] == pytest.approx([185.75 * 1.2 * each / 1000 for each in (0.3, 0.6)])
     one = replace(here, prices={("edge", "EUR"): 0.3})
     assert set(effect(house.topology(), one, scenario).weighed) == {"co2"}
-    with pytest.raises(JoulepathError, match=r"sites\.edge: has no price now: give it `price` in the topology"):
+    with pytest.raises(JoulepathError, match=r"sites\.edge: its price is not known now: see `joulepath doctor`"):
         effect(house.topology(), replace(here, prices={}), scenario)
+    free = house.topology(house.TEXT.replace(", price: {currency: EUR, per_kwh: 0.3}", ""))
+    with pytest.raises(JoulepathError, match=r"sites\.edge: has no price now: give it `price` in the topology"):
+        effect(free, replace(here, prices={}), scenario)
 
 
 def test_a_live_overhead_is_that_of_the_server() -> None:
@@ -260,19 +278,8 @@ def test_shares_follow_each_policy_when_an_application_asks_half_as_much(name: s
     assert found.saved.value == pytest.approx(15)
     for one, tokens in (("camera", 25), ("robot", 120)):
         now, static = expected[one]
-        assert rows(found)[one].attributed == pytest.approx(
-            (
-                rows(answer(applications={"camera": change}))[one].attributed[0] - LLM[one] + now,
-                rows(answer(applications={"camera": change}))[one].attributed[0]
-                - LLM[one]
-                + static
-                + 285 * tokens / 175,
-            )
-        )
-
-
-LLM = {"camera": 95.0, "robot": 240.0}
-"""The watts of each at the model in house.py."""
+        elsewhere = {"camera": 236.75 - 95, "robot": 350.25 - 240}[one]
+        assert rows(found)[one].attributed == pytest.approx((elsewhere + now, elsewhere + static + 285 * tokens / 175))
 
 
 def test_directions_are_changed_with_the_bytes_of_an_application() -> None:
@@ -335,6 +342,89 @@ def test_figures_that_are_missing_or_disagree_are_said() -> None:
     without = {key: watts for key, watts in here.parts.items() if key[0] != "small"}
     with pytest.raises(JoulepathError, match=r"hosts\.gpu-2: its idle power is not known"):
         effect(house.topology(), replace(here, parts=without), idle)
-    # An application that is not known, and that the scenario does not touch, is left out.
-    dark = {key: watts for key, watts in here.shares.items() if key[:2] != ("robot", "amf")}
-    assert effect(house.topology(), replace(here, shares=dark), idle).left_out == ["robot"]
+    # One with an unknown share still has marginal watts, 200 kB/s * 30 uJ + 120 * 0.6 J; else it is left out.
+    dark = replace(here, shares={key: watts for key, watts in here.shares.items() if key[:2] != ("robot", "amf")})
+    found = effect(house.topology(), dark, idle)
+    robot = rows(found)["robot"]
+    assert (found.left_out, robot.attributed, robot.weighed) == ([], None, {})
+    assert robot.marginal is not None
+    assert robot.marginal.now.value == pytest.approx(2e5 * 3e-5 + 120 * 0.6)
+    unstated = house.topology(house.TEXT.replace("    marginal: [{joules: 0, low: 0, high: 0}]\n", ""))
+    assert effect(unstated, dark, idle).left_out == ["robot"]
+
+
+def test_co2_by_contract_stands_beside_that_by_location() -> None:
+    """The camera: 51 W at the plant and 185.75 W at the edge. By contract 40 g/kWh, and 48 g/kWh times 1.2."""
+    contract: dict[tuple[str, ...], float] = {("plant", "market"): 40 / 3.6e6, ("edge", "market"): 48 * 1.2 / 3.6e6}
+    here = replace(house.present(), grams={**house.present().grams, **contract})
+    text = house.TEXT.replace("kwh: 380,", "kwh: 380, market: {grams_per_kwh: 40},")
+    text = text.replace("kwh: 100,", "kwh: 100, market: {grams_per_kwh: 48},")
+
+    def camera(own: str = text, **site: float) -> tuple[float, float]:
+        """By contract, in g/h."""
+        found = effect(house.topology(own), here, Scenario.model_validate({"sites": {"edge": site}}))
+        before, after = rows(found)["camera"].weighed["co2_market"]
+        return before * 3600, after * 3600
+
+    now = (51 * 40 + 185.75 * 57.6) / 1000
+    assert camera(grams_per_kwh=10) == pytest.approx((now, now))
+    assert camera(market_grams_per_kwh=10) == pytest.approx((now, (51 * 40 + 185.75 * 12) / 1000))
+    assert camera(overhead=1.5) == pytest.approx((now, (51 * 40 + 185.75 * 72) / 1000))
+    # Where the contract is that of the grid, a change of the grid is one of both.
+    grid = text.replace("{grams_per_kwh: 48}", "location")
+    assert camera(grid, grams_per_kwh=10) == pytest.approx((now, (51 * 40 + 185.75 * 12) / 1000))
+    # A site without a contract leaves out those who use it, and the others have theirs.
+    lone = replace(here, grams={key: grams for key, grams in here.grams.items() if key != ("plant", "market")})
+    half = effect(house.topology(text), lone, Scenario.model_validate({"sites": {"edge": {"overhead": 1.5}}}))
+    assert half.weights.lacking == {"co2_market": ("plant",)}
+    assert "co2_market" not in half.weighed
+    assert "co2_market" not in rows(half)["camera"].weighed
+    assert set(rows(half)["camera"].weighed) == {"co2", "EUR"}
+    with pytest.raises(JoulepathError, match=r"sites\.plant: has no factor by contract \(`market`\): give it one in"):
+        effect(house.topology(), lone, Scenario.model_validate({"sites": {"plant": {"market_grams_per_kwh": 1}}}))
+
+
+def test_a_site_with_grid_and_contract_needs_the_factor_of_both() -> None:
+    """Half by a contract of 40 g/kWh, half by the grid: another grid alone does not say what both are together."""
+    supply = (
+        "supply: [{share: 0.5, grams_per_kwh: 60, market: location}, {grams_per_kwh: 140, market: {grams_per_kwh: 40}}]"
+    )
+    text = house.TEXT.replace("grams_per_kwh: 100", supply).replace("kwh: 380,", "kwh: 380, market: location,")
+    grams: dict[tuple[str, ...], float] = {("plant", "market"): 380 / 3.6e6, ("edge", "market"): 50 * 1.2 / 3.6e6}
+    here = replace(house.present(), grams={**house.present().grams, **grams})
+    mixed = effect(house.topology(text), here, Scenario.model_validate({"sites": {"edge": {"grams_per_kwh": 48}}}))
+    assert mixed.weights.mixed == ("edge",)
+    assert set(rows(mixed)["camera"].weighed) == {"co2", "EUR"}
+    both = {"grams_per_kwh": 48, "market_grams_per_kwh": 45}
+    stated = rows(effect(house.topology(text), here, Scenario.model_validate({"sites": {"edge": both}})))["camera"]
+    assert stated.weighed["co2_market"][1] == pytest.approx((51 * 380 + 185.75 * 45 * 1.2) / 3.6e6)
+
+
+def test_an_application_has_its_money_while_its_own_sites_have_prices() -> None:
+    """The camera and the robot use no gpu-2: a site of its own without a price leaves only the rest unknown."""
+    text = house.TEXT.replace("sites:\n", "sites:\n  roof: {}\n").replace("gpu-2: {site: edge", "gpu-2: {site: roof")
+    here = replace(house.present(), overhead={**house.present().overhead, ("roof",): 1.0})
+    found = effect(house.topology(text), here, Scenario.model_validate({"applications": {"camera": {"users": 0}}}))
+    assert rows(found)["camera"].weighed["EUR"][0] == pytest.approx((51 * 0.2 + 185.75 * 0.36) / 1000)
+    assert rows(found)["unattributed"].weighed == {}
+    assert found.weighed == {}
+    assert found.weights.lacking == {"co2": ("roof",), "price": ("roof",)}
+
+
+def test_money_and_grams_have_the_intervals_of_their_watts() -> None:
+    """Half of the users: 24 W less, 20 to 30.5 W, all at the edge: 0.36 EUR and 120 g for a kWh of hosts."""
+    found = answer(applications={"camera": {"users": 0.5}})
+    ends_of_watts = [-24.0, -(7.5 + 3 + 20), -(4.5 + 3 + 12.5)]
+    assert changed(rows(found)["camera"]) == pytest.approx(ends_of_watts)
+    for unit, factor in (("EUR", 0.36 / 1000), ("co2", 120 / 3.6e6)):
+        assert ends(rows(found)["camera"].marginal_weighed[unit].change) == pytest.approx(
+            [factor * each for each in ends_of_watts]
+        )
+        assert ends(found.weighed_change[unit]) == pytest.approx([factor * each for each in ends_of_watts])
+    # Another price and fewer users at once: one slope has one error, 0.4 * 24 W less 0.3 * 48 W and its ends.
+    both = answer(applications={"camera": {"users": 0.5}}, sites={"edge": {"price_per_kwh": 0.4}})
+    money = rows(both)["camera"].marginal_weighed["EUR"].change
+    factor = 1.2 * (0.4 / 2 - 0.3) / 1000
+    assert ends(money) == pytest.approx([factor * each for each in (48, 61, 40)])
+    assert money.low is not None
+    assert money.low < money.value
