@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     with entry.refusals_of(place):
         runs = _runs(args, topology, unit, names, now)
         found = estimate(runs.watts, runs.rates)
-    entries = [_entry(unit, name, slope) for name, slope in found.joules.items() if name != OTHERS]
+    entries = [_entry(unit, name, slope, runs.rates[name]) for name, slope in found.joules.items() if name != OTHERS]
     print("\n".join(_lines(args.component, unit, entries, found)))  # noqa: T201  # the command's output
     if args.write:
         remark = _remark(found, runs, now)
@@ -122,11 +122,15 @@ LEAST_OTHERS = 0.02
 """Changes of the traffic of others that count, as a part of all traffic: below it they are errors of rates."""
 
 
-def _entry(unit: str, name: str, slope: "Estimate") -> dict[str, float | str]:
-    digits = {
-        key: float(f"{getattr(slope, word):.4g}")
-        for key, word in (("joules", "value"), ("low", "low"), ("high", "high"))
+def _entry(unit: str, name: str, slope: "Estimate", rates: Sequence[float]) -> dict[str, float | str]:
+    numbers = {
+        "joules": slope.value,
+        "low": slope.low,
+        "high": slope.high,
+        "least": min(rates),
+        "most": max(rates),
     }
+    digits = {key: float(f"{number:.4g}") for key, number in numbers.items()}
     owner = {} if name == unit else {"application": name}
     return {"per": unit, **digits, "method": "calibrated", **owner}
 

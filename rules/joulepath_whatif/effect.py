@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from joulepath.errors import JoulepathError
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
+from joulepath_whatif.beyond import Beyond, beyond
 from joulepath_whatif.power import STATIC, Power
 from joulepath_whatif.present import Key, Present
 from joulepath_whatif.scenario import Scenario
@@ -41,6 +42,8 @@ class Row:
     """The share as grams of CO2 a second (`co2`, `co2_market`) and as money an hour, by currency, where known."""
     marginal_weighed: Mapping[str, Added]
     """The same of the marginal watts."""
+    extrapolated: bool
+    """Whether its traffic changes at a component that is in `Effect.beyond`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Effect:
     """All hosts as grams of CO2 a second and as money an hour, where each site has a weight."""
     weighed_change: Mapping[str, Span]
     """The change of these."""
+    beyond: Sequence[Beyond]
+    """Traffic at which no slope was measured."""
 
 
 def effect(topology: Topology, present: Present, scenario: Scenario) -> Effect:
@@ -73,7 +78,8 @@ def effect(topology: Topology, present: Present, scenario: Scenario) -> Effect:
     power = Power(topology, present, scenario, sent)
     shares = shares_then(present, power, sent)
     means = weights(topology, present, scenario)
-    rows = [_row(name, power, shares, means) for name in (*topology.applications, UNATTRIBUTED)]
+    far = list(beyond(sent))
+    rows = [_row(name, power, shares, means, far) for name in (*topology.applications, UNATTRIBUTED)]
     idle = sum(watts - power.then[key] for key, watts in present.parts.items() if key[2] == STATIC)
     hosts = [{("", *key): watts for key, watts in parts.items()} for parts in (present.parts, power.then)]
     weighed = {weight.name: _weighed(power, weight, *hosts) for weight in means.all}
@@ -89,6 +95,7 @@ def effect(topology: Topology, present: Present, scenario: Scenario) -> Effect:
         weighed_change={
             weight.name: _change(power, weight, known[weight.name]) for weight in means.all if weight.name in known
         },
+        beyond=far,
     )
 
 
@@ -100,7 +107,7 @@ def _complete(topology: Topology, present: Present, name: str) -> bool:
     )
 
 
-def _row(name: str, power: Power, shares: Mapping[Key, float], means: Weights) -> Row:
+def _row(name: str, power: Power, shares: Mapping[Key, float], means: Weights, far: Sequence[Beyond]) -> Row:
     complete = name == UNATTRIBUTED or _complete(power.topology, power.present, name)
     own = [{key: watts for key, watts in each.items() if key[0] == name} for each in (power.present.shares, shares)]
     weighed = {weight.name: _weighed(power, weight, *own) for weight in means.all} if complete else {}
@@ -111,6 +118,7 @@ def _row(name: str, power: Power, shares: Mapping[Key, float], means: Weights) -
         marginal=_added(power, name, None),
         weighed={unit: pair for unit, pair in weighed.items() if pair is not None},
         marginal_weighed={unit: each for unit, each in added.items() if each is not None},
+        extrapolated=any(power.sent.changed(each.component, name) for each in far),
     )
 
 

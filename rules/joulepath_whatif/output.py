@@ -21,6 +21,8 @@ HOUR = 3600.0
 LEAST = 0.05
 """Watts below which a change is not told in words."""
 UNKNOWN = "unknown"
+MARK = " *"
+"""Behind an interval that is extrapolated."""
 TITLES = {
     CO2: ("CO2 by location, g/h", HOUR, 1),
     CO2_MARKET: ("CO2 by contract, g/h", HOUR, 1),
@@ -46,6 +48,7 @@ def as_json(topology: Topology, scenario: Scenario, present: Present, answer: Ef
         "scenario": scenario.model_dump(mode="json", exclude_defaults=True),
         "applications": {row.name: _row(row) for row in answer.rows},
         "left_out": list(answer.left_out),
+        "extrapolated": [asdict(far) for far in answer.beyond],
         "meters": {"watts": answer.meters, "saved_watts": asdict(answer.saved), "idle_saved_watts": answer.idle_saved},
         **_by_unit("", {name: _pair(pair) for name, pair in answer.weighed.items()}),
     }
@@ -56,6 +59,7 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "attributed_watts": None if row.attributed is None else _pair(row.attributed),
         "marginal_watts": None if row.marginal is None else asdict(row.marginal),
+        "extrapolated": row.extrapolated,
         **_by_unit("attributed_", {name: _pair(pair) for name, pair in row.weighed.items()}),
         **_by_unit("marginal_", {name: asdict(added) for name, added in row.marginal_weighed.items()}),
     }
@@ -100,7 +104,8 @@ HEADS = ["", "share now", "then", "change", "marginal now", "then", "change", "9
 def _watts(answer: Effect) -> str:
     rows = [[row.name, *_cells(row.attributed), *_marginal(row, row.marginal)] for row in answer.rows]
     now, saved = answer.meters, answer.saved
-    rows.append(["at the meters", *_cells((now, now - saved.value)), "", "", *_ends(saved.times(-1))])
+    mark = MARK if answer.beyond else ""
+    rows.append(["at the meters", *_cells((now, now - saved.value)), "", "", *_ends(saved.times(-1), mark=mark)])
     return _table(rows)
 
 
@@ -112,7 +117,8 @@ def _amounts(answer: Effect, name: str, factor: float, digits: int) -> str:
         for row in answer.rows
     ]  # fmt: skip
     whole, change = answer.weighed.get(name), answer.weighed_change.get(name)
-    ends = [] if change is None else ["", "", *_ends(change, factor, digits)]
+    mark = MARK if answer.beyond else ""
+    ends = [] if change is None else ["", "", *_ends(change, factor, digits, mark)]
     rows.append(["of all hosts", *_cells(whole, factor, digits), *ends])
     return _table(rows)
 
@@ -129,15 +135,20 @@ def _marginal(row: Row, added: Added | None, factor: float = 1.0, digits: int = 
     if added is None:
         return [] if row.name == UNATTRIBUTED else [UNKNOWN] * 3
     now, then = (factor * each.value for each in (added.now, added.then))
-    return [f"{now:.{digits}f}", f"{then:.{digits}f}", *_ends(added.change, factor, digits)]
+    return [
+        f"{now:.{digits}f}",
+        f"{then:.{digits}f}",
+        *_ends(added.change, factor, digits, MARK if row.extrapolated else ""),
+    ]
 
 
-def _ends(change: Span, factor: float = 1.0, digits: int = 1) -> list[str]:
+def _ends(change: Span, factor: float = 1.0, digits: int = 1, mark: str = "") -> list[str]:
+    """A change, and the ends of its interval, with the mark of one that is extrapolated."""
     own = change.times(factor)
     if own.low is None or own.high is None:
-        return [_change(own.value, digits), "not known"]
+        return [_change(own.value, digits), f"not known{mark}"]
     ends = "" if own.low == own.high else f"{_change(own.low, digits)} to {_change(own.high, digits)}"
-    return [_change(own.value, digits), ends]
+    return [_change(own.value, digits), f"{ends}{mark}"]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
@@ -171,6 +182,12 @@ def _words(answer: Effect) -> Iterator[str]:
     if kept >= LEAST and moved:
         names = " and ".join(f"{name} ({watts:+.1f} W)" for name, watts in moved.items())
         yield f"Shares fall by {fallen:.1f} W. {kept:.1f} W of that are not saved: they stay, and count for {names}."
+    for far in answer.beyond:
+        of = "" if far.application is None else f" of {far.application}"
+        yield (
+            f"* Extrapolated: {far.component} has {far.rate:.4g} {far.unit}/s{of} then, and its `marginal` is measured "
+            f"at {far.least:.4g} to {far.most:.4g}. Beyond these the interval may not hold."
+        )
     yield from _lacking(answer)
     if dark := [*(row.name for row in answer.rows if row.attributed is None), *answer.left_out]:
         yield f"The share of {' and '.join(dark)} is unknown now: see `joulepath doctor`."

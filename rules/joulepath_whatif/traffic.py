@@ -28,9 +28,14 @@ class Traffic:
     def slopes(self, component: str, application: str, *, then: bool) -> Sequence[Marginal] | None:
         """The entries that hold for an application at a component; None where it has none."""
         change = self.scenario.components.get(component)
-        if then and change is not None and change.joules:
+        if then and change is not None and self.replaced(component):
             return [Marginal.model_validate({"per": unit, "joules": each}) for unit, each in change.joules.items()]
         return of_application(self.topology.components[component].marginal, application) or None
+
+    def replaced(self, component: str) -> bool:
+        """Whether the scenario has slopes for a component in place of those of the topology."""
+        change = self.scenario.components.get(component)
+        return change is not None and bool(change.joules)
 
     def marginal(self, component: str, application: str, *, then: bool) -> Span | None:
         """Watts that the traffic of an application adds at a component; None where that is not known."""

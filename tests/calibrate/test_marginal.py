@@ -165,7 +165,9 @@ def test_the_slope_goes_into_the_lines_of_its_component(
     assert calibrate("upf", "--write") == 0
     first, *others = capsys.readouterr().out.splitlines()
     (entry,) = yaml.safe_load(first)["marginal"]
-    assert set(entry) == {"per", "joules", "low", "high", "method"}
+    assert set(entry) == {"per", "joules", "low", "high", "least", "most", "method"}
+    sent = [sum(pair) for pair in zip(*rates.run(2).rates.values(), strict=True)]
+    assert (entry["least"], entry["most"]) == pytest.approx((min(sent), max(sent)), rel=1e-3)
     assert entry["low"] < entry["joules"] < entry["high"]
     assert others[-1].startswith("upf: ")
     assert others[-1].endswith(" W (360 windows)")

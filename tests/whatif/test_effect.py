@@ -428,3 +428,28 @@ def test_money_and_grams_have_the_intervals_of_their_watts() -> None:
     assert ends(money) == pytest.approx([factor * each for each in (48, 61, 40)])
     assert money.low is not None
     assert money.low < money.value
+
+
+def test_traffic_at_which_no_slope_was_measured_is_labelled_as_extrapolated() -> None:
+    """The DU was measured at 300 to 1100 kB/s of all traffic, the model at 10 to 60 tokens/s of the camera."""
+    text = house.TEXT.replace("high: 2.5e-5,", "high: 2.5e-5, least: 3e5, most: 1.1e6,")
+    text = text.replace("high: 0.8,", "high: 0.8, least: 10, most: 60, application: camera,")
+    text = text.replace("method: calibrated}]\n  small", "method: calibrated}, {per: tokens, joules: 0.6}]\n  small")
+
+    def beyond(**change: float) -> dict[str, tuple[str | None, float]]:
+        found = effect(
+            house.topology(text), house.present(), Scenario.model_validate({"applications": {"camera": change}})
+        )
+        assert rows(found)["camera"].extrapolated == bool(found.beyond)
+        assert not rows(found)["robot"].extrapolated
+        return {far.component: (far.application, far.rate) for far in found.beyond}
+
+    # All traffic is 1,000,000 bytes/s, the camera has 600,000 of them, and 50 tokens/s.
+    assert beyond(users=0.5) == {}
+    assert beyond(data_rate=1.2) == {"du-1": (None, 1_120_000)}
+    assert beyond(users=0) == {"llm": ("camera", 0)}
+    assert beyond(tokens=2) == {"llm": ("camera", 100)}
+    assert beyond(data_rate=1, tokens=1.2) == {}
+    # Another model in the same place is not the one that was measured.
+    replaced = {"applications": {"camera": {"tokens": 2}}, "components": {"llm": {"joules_per_token": 0.1}}}
+    assert effect(house.topology(text), house.present(), Scenario.model_validate(replaced)).beyond == []
