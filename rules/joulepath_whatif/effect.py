@@ -22,7 +22,7 @@ Pair = tuple[float, float]
 
 @dataclass(frozen=True)
 class Added:
-    """What the traffic of an application adds to the power of hosts, now and then."""
+    """The power that the traffic of an application adds at hosts, now and then."""
 
     now: Span
     then: Span
@@ -139,7 +139,7 @@ def _sum(products: Sequence[tuple[float, float | None]]) -> float | None:
 
 
 def _added(power: Power, name: str, weight: Weight | None) -> Added | None:
-    """What its traffic adds, in watts or times a weight; None where a slope, a rate or a weight is not known."""
+    """The power that its traffic adds, in watts or times a weight; None where a slope, a rate or a weight is not known."""
     if name == UNATTRIBUTED:
         return None
     now, then = (power.marginal(name, then=then) for then in (False, True))

@@ -430,7 +430,7 @@ def test_money_and_grams_have_the_intervals_of_their_watts() -> None:
     assert money.low < money.value
 
 
-def test_traffic_at_which_no_slope_was_measured_is_labelled_as_extrapolated() -> None:
+def test_traffic_beyond_what_was_measured_is_labelled() -> None:
     """The DU was measured at 300 to 1100 kB/s of all traffic, the model at 10 to 60 tokens/s of the camera."""
     text = house.TEXT.replace("high: 2.5e-5,", "high: 2.5e-5, least: 3e5, most: 1.1e6,")
     text = text.replace("high: 0.8,", "high: 0.8, least: 10, most: 60, application: camera,")
