@@ -139,7 +139,7 @@ def _sum(products: Sequence[tuple[float, float | None]]) -> float | None:
 
 
 def _added(power: Power, name: str, weight: Weight | None) -> Added | None:
-    """The power that its traffic adds, in watts or times a weight; None where a slope, a rate or a weight is not known."""
+    """The power that its traffic adds, in watts or times a weight; None where one of these is not known."""
     if name == UNATTRIBUTED:
         return None
     now, then = (power.marginal(name, then=then) for then in (False, True))
