@@ -123,12 +123,28 @@ def _move(
                 f"applications.{name}.instead: the policy of {after} divides {blind[0]} bytes, which are not known at "
                 f"{before}: name a component with another policy"
             )
+        passed = _passed(topology, name, before, after)
         for by in dict.fromkeys([*map(amount_of, counted(topology, after)), *directed]):
-            if (before, by) in left:
+            if (before, by) in left and not passed:
                 then[name, after, by] = then.get((name, after, by), 0.0) + left[before, by]
                 now.setdefault((name, after, by), 0.0)
     for before, by in left:
         then.setdefault((name, before, by), 0.0)
+
+
+def _passed(topology: Topology, name: str, before: str, after: str) -> bool:
+    """Whether packets that pass one component pass the other already. Requests go to one model at a time."""
+    if topology.components[before].requests is not None:
+        return False
+    application = topology.applications[name]
+    routes = [topology.mark_route(name, mark) for mark in application.marks] or [application.path]
+    both = [after in route for route in routes if before in route]
+    if any(both) and not all(both):
+        raise JoulepathError(
+            f"applications.{name}.instead.{before}: some of its traces pass {after} already, and others do not: their "
+            "traffic is not known apart"
+        )
+    return any(both)
 
 
 def _factor(topology: Topology, scenario: Scenario, key: Key) -> float:

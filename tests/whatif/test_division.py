@@ -71,12 +71,9 @@ SENT = ("uplink", "downlink", "packets")
 
 
 def moved(left: Game, right: Game, who: str, held: Mapping[str, float]) -> tuple[Game, Game]:
-    """The games after a player has gone from one to the other, where it may have been already."""
-    sent = {key: getattr(left, key)[who] for key in SENT}
+    """The games after a player has gone from one to the other, where its packets may have passed already."""
+    more: dict[str, Any] = {key: {who: getattr(left, key)[who], **getattr(right, key)} for key in SENT}
     without: dict[str, Any] = {key: {**getattr(left, key), who: 0.0} for key in SENT}
-    more: dict[str, Any] = {
-        key: {**getattr(right, key), who: getattr(right, key).get(who, 0.0) + sent[key]} for key in SENT
-    }
     own = {who: held[who]} if who in held else {}
     less = {name: each for name, each in left.reservations.items() if name != who}
     return replace(left, **without, reservations=less), replace(

@@ -110,6 +110,55 @@ def test_another_model_leaves_the_idle_power_of_the_first() -> None:
     assert longer.saved.value == pytest.approx(30 - 20)
 
 
+def test_packets_that_pass_both_components_are_not_counted_twice() -> None:
+    """The camera passes two gateways one after the other, or on two paths side by side, and then one of them alone.
+
+    One after the other: 600 kB/s pass each, and leave the first. Side by side: all of it passes the second then.
+    """
+    gateway = "{role: gateway, host: %s, traffic: {ioam: %d}, marginal: [{per: bytes, joules: 1.0e-5}]}"
+    text = house.TEXT.replace("  llm:\n", f"  one: {gateway % ('gw-1', 8)}\n  two: {gateway % ('gw-2', 9)}\n  llm:\n")
+    text = text.replace(
+        "hosts:\n",
+        "".join(
+            [
+                "hosts:\n",
+                *(
+                    f'  gw-{n}: {{site: edge, static_watts: 0, power: [{{pdu: pdu-3, outlets: ["{n}"]}}]}}\n'
+                    for n in (1, 2)
+                ),
+            ]
+        ),
+    )
+    here = house.present()
+    sent: dict[tuple[str, ...], float] = {}
+    for component, host in (("one", "gw-1"), ("two", "gw-2")):
+        sent |= {(component, host, "static"): 0.0, (component, host, "dynamic"): 10.0}
+    camera: dict[tuple[str, ...], float] = {
+        ("camera", component, by): rate
+        for component in ("one", "two")
+        for by, rate in (("count", 300.0), ("volume", 6e5))
+    }
+    here = replace(
+        here,
+        parts={**here.parts, **sent},
+        shares={**here.shares, ("camera", "one", "gw-1"): 10.0, ("camera", "two", "gw-2"): 10.0},
+        traffic={**here.traffic, **camera},
+        whole={**here.whole, **{key[1:]: rate for key, rate in camera.items()}},
+    )
+
+    def watts(traces: str) -> float:
+        own = text.replace('camera: {traces: [{ioam_namespace: 123, id: "0a"}]', f"camera: {{traces: [{traces}]")
+        scenario = Scenario.model_validate({"applications": {"camera": {"instead": {"one": "two"}}}})
+        return effect(house.topology(own), here, scenario).saved.value
+
+    behind = '{ioam_namespace: 123, id: "0a", path: [one, two]}'
+    first, second = behind.replace("0a", "0c").replace(", two", ""), behind.replace("0a", "0d").replace("one, ", "")
+    assert watts(behind) == pytest.approx(6)
+    assert watts(f"{first}, {second}") == pytest.approx(0)
+    with pytest.raises(JoulepathError, match=r"camera\.instead\.one: some of its traces pass two already, and others"):
+        watts(f"{behind}, {first}")
+
+
 def test_a_model_that_is_replaced_is_another_one_for_all() -> None:
     """0.1 J in place of 0.6 J for 200 tokens, of which 30 are others'."""
     wide = house.topology().components["llm"].marginal[0]
