@@ -106,8 +106,8 @@ def test_the_tables_say_what_is_saved_and_what_is_not(
     assert "camera 236.8 103.8 -132.9 48.0 16.0 -32.0 -40.7 to -26.7" in cells
     assert "robot 350.2 417.9 +67.6 78.0 78.0 0.0" in cells
     assert "at the meters 820.0 788.0 -32.0 -32.0 -40.7 to -26.7" in cells
-    assert "of all hosts 129.6 125.8 -3.8" in cells
-    assert "of all hosts 0.2760 0.2645 -0.0115" in cells
+    assert "of all hosts 129.6 125.8 -3.8 -3.8 -4.9 to -3.2" in cells
+    assert "of all hosts 0.2760 0.2645 -0.0115 -0.0115 -0.0146 to -0.0096" in cells
     moved = "count for robot (+67.6 W) and unattributed (+33.3 W)."
     assert f"Shares fall by 132.9 W. 100.9 W of that are not saved: they stay, and {moved}" in lines
     assert "The meters show 32.0 W less (26.7 to 40.7 W), 3.9 % of their 820.0 W." in lines
