@@ -141,6 +141,8 @@ def _lines(component: str, unit: str, entries: Sequence[Mapping[str, float | str
         owner = "" if name == unit else f" of {name}"
         one = f"{component}: one more {unit.removesuffix('s')}{owner} adds {slope.value:.3g} J"
         yield f"{one}, 95 % interval {slope.low:.3g} to {slope.high:.3g} J"
+        if slope.low <= 0:
+            yield f"{component}: this may be 0: power may not follow this traffic, and follows it by that at most"
     base = found.base
     interval = f"95 % interval {base.low:.1f} to {base.high:.1f} W"
     yield f"{component}: {base.value:.1f} W without traffic, {interval} ({found.count} windows)"

@@ -180,6 +180,19 @@ def test_the_slope_goes_into_the_lines_of_its_component(
 
 
 @pytest.mark.unit
+def test_a_slope_that_may_be_0_is_said_to_be_one(
+    calibrate: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Power with 2 % noise that does not follow the robot's bytes."""
+    run = rates.run(3, robot=0)
+    rows = zip(run.watts, run.rates["robot"], strict=True)
+    lines = [f"{120 * number + 1},{watts!r},{sent!r}" for number, (watts, sent) in enumerate(rows)]
+    (tmp_path / "samples.csv").write_text("\n".join(["time,watts,bytes", *lines, ""]))
+    assert calibrate("upf") == 0
+    assert "upf: this may be 0: power may not follow this traffic" in capsys.readouterr().out
+
+
+@pytest.mark.unit
 def test_a_slope_takes_the_place_of_the_one_that_was_there(
     calibrate: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
