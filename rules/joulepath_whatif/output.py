@@ -27,7 +27,7 @@ TITLES = {
     CO2: ("CO2 by location, g/h", HOUR, 1),
     CO2_MARKET: ("CO2 by contract, g/h", HOUR, 1),
 }
-"""The title of a table, the factor of its numbers and their digits; of money see `text`."""
+"""The titles of tables, the factor of their numbers and their digits; of money see `_title`."""
 
 
 def text(topology: Topology, scenario: Scenario, present: Present, answer: Effect) -> str:
@@ -35,9 +35,21 @@ def text(topology: Topology, scenario: Scenario, present: Present, answer: Effec
     head = f"{scenario.name or 'Scenario'}: topology {topology.name}, figures of {_moment(present.at)}"
     parts = [head, *_changes(scenario), "", "Watts", _watts(answer)]
     for weight in answer.weights.all:
-        title, factor, digits = TITLES.get(weight.name, (f"{weight.name}/h", 1.0, 4))
+        if not _known(answer, weight.name):
+            continue
+        title, factor, digits = _title(weight.name)
         parts += ["", title, _amounts(answer, weight.name, factor, digits)]
     return "\n".join([*parts, "", *_words(answer)])
+
+
+def _known(answer: Effect, name: str) -> bool:
+    """Whether some row has a number in a unit."""
+    return name in answer.weighed or any(name in {**row.weighed, **row.marginal_weighed} for row in answer.rows)
+
+
+def _title(name: str) -> tuple[str, float, int]:
+    """The title of a table, the factor of its numbers, and their digits."""
+    return TITLES.get(name, (f"{name}/h", 1.0, 4))
 
 
 def as_json(topology: Topology, scenario: Scenario, present: Present, answer: Effect) -> str:
@@ -166,12 +178,14 @@ def _words(answer: Effect) -> Iterator[str]:
     """The watts that are saved at the meters, and those that only move."""
     saved = answer.saved
     if abs(saved.value) < LEAST:
-        yield "The meters show the same: nothing is saved."
+        yield "The meters show the same watts: no power is saved."
     else:
         verb = "less" if saved.value > 0 else "more"
         part = 100 * abs(saved.value) / answer.meters if answer.meters else 0.0
         change = f"The meters show {abs(saved.value):.1f} W {verb}{_interval(saved)}"
         yield f"{change}, {part:.1f} % of their {answer.meters:.1f} W."
+    if moved_units := list(_weighed(answer)):
+        yield f"For all hosts that is {' and '.join(moved_units)}."
     if abs(answer.idle_saved) >= LEAST:
         verb = "falls" if answer.idle_saved > 0 else "rises"
         yield f"Idle power of hosts {verb} by {abs(answer.idle_saved):.1f} W; the rest follows traffic."
@@ -195,6 +209,18 @@ def _words(answer: Effect) -> Iterator[str]:
         yield "Marginal watts are unknown where a component has no `marginal`: run `joulepath calibrate marginal`."
 
 
+def _weighed(answer: Effect) -> Iterator[str]:
+    """The change of all hosts in each unit beside watts, where there is one."""
+    for name, change in answer.weighed_change.items():
+        title, factor, digits = _title(name)
+        what, _, unit = title.rpartition(", ")
+        amount = f"{abs(factor * change.value):.{digits}f}"
+        if float(amount):
+            yield " ".join(
+                filter(None, [amount, unit, f"({what})" if what else "", "less" if change.value < 0 else "more"])
+            )
+
+
 def _interval(saved: Span) -> str:
     """The ends of the interval, in brackets; of one with 0 in it in words."""
     if saved.low is None or saved.high is None:
@@ -211,7 +237,9 @@ def _lacking(answer: Effect) -> Iterator[str]:
     """Sites without a factor or a price, because of which something is unknown."""
     titles = {CO2: "CO2 by location", CO2_MARKET: "CO2 by contract", PRICE: "Money"}
     for unit, sites in answer.weights.lacking.items():
-        yield f"{titles[unit]} is unknown where {' or '.join(sites)} counts: nothing is known for that now."
+        lacks = "price" if unit == PRICE else "factor"
+        at = f"at {' and '.join(sites)}"
+        yield f"{titles[unit]} is unknown for those with power {at}: no {lacks} is known there now."
     for site in answer.weights.mixed:
         yield (
             f"CO2 by contract at {site} is unknown then, since some of its supplies follow the grid: state "

@@ -12,6 +12,7 @@ from joulepath.errors import UsageError
 from joulepath.meant import did_you_mean
 from joulepath_topology import Topology
 from joulepath_topology.applications import Application
+from joulepath_topology.checks.marginal import counted
 from joulepath_topology.common import Name, NotNegative, Number, Text
 from joulepath_topology.marginal import Small
 
@@ -188,11 +189,44 @@ class Scenario(Model):
                 yield from _unknown(place, after, topology.components)
                 if before == after:
                     yield f"{place}: is replaced by itself: name another component"
+        for name, application in self.applications.items():
+            if name in topology.applications:
+                yield from _without_effect(topology, name, application)
         for name, component in self.components.items():
+            if name in topology.components:
+                yield from _not_counted(topology, name, component)
             if component.site is not None:
                 yield from _unknown(f"components.{name}.site", component.site, topology.sites)
         if not any(getattr(self, section) for section in sections):
             yield "changes nothing: name a change, such as --users camera=0.5"
+
+
+FOLLOWS = {
+    "resolution": ("packets", "bytes"),
+    "data_rate": ("packets", "bytes"),
+    "requests": ("requests", "tokens"),
+    "tokens": ("tokens",),
+}
+"""The units that a change of an application is one of; the others are of all units."""
+
+
+def _without_effect(topology: Topology, name: str, change: ApplicationChange) -> Iterator[str]:
+    """Changes of what none of an application's components counts."""
+    units = {unit for component in topology.route(name) for unit in counted(topology, component)}
+    for key, own in FOLLOWS.items():
+        if getattr(change, key) != 1 and not units.intersection(own):
+            known = " and ".join(sorted(units)) or "nothing"
+            yield f"applications.{name}.{key}: changes {' and '.join(own)}, and the components of {name} count {known}"
+
+
+def _not_counted(topology: Topology, name: str, change: ComponentChange) -> Iterator[str]:
+    """Numbers for a unit that a component does not count."""
+    units = counted(topology, name)
+    wrong = {f"joules_per_{unit[:-1]}": unit for unit in change.joules if unit not in units}
+    if change.tokens != 1 and "tokens" not in units:
+        wrong["tokens"] = "tokens"
+    for key, unit in wrong.items():
+        yield f"components.{name}.{key}: {name} counts no {unit}, but {' and '.join(units) or 'nothing'}"
 
 
 def _unknown(place: str, name: str, entries: Mapping[str, Any]) -> Iterator[str]:

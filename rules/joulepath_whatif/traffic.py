@@ -44,7 +44,9 @@ class Traffic:
             return None
         rates, parts = self.then if then else self.now, []
         for slope in slopes:
-            rate = 1.0 if slope.amount is None else rates.get((application, component, slope.amount))
+            if slope.amount is None:  # power does not follow traffic
+                continue
+            rate = rates.get((application, component, slope.amount))
             if rate is None:
                 return None
             parts.append(_span(slope).times(rate))
@@ -62,11 +64,13 @@ class Traffic:
             return watts[1].times(weights[1]) + watts[0].times(-weights[0])
         parts = []
         for slope in before:
-            key = (application, component, slope.amount or "")
-            if slope.amount is not None and key not in self.now and key not in self.then:
+            if slope.amount is None:
+                continue
+            key = (application, component, slope.amount)
+            if key not in self.now and key not in self.then:
                 return None
-            rates = (self.now.get(key, 0.0), self.then.get(key, 0.0)) if slope.amount is not None else (1.0, 1.0)
-            parts.append(_span(slope).times(weights[1] * rates[1] - weights[0] * rates[0]))
+            now, then = (rates.get(key, 0.0) for rates in (self.now, self.then))
+            parts.append(_span(slope).times(weights[1] * then - weights[0] * now))
         return total(parts)
 
     def changed(self, component: str, application: str) -> bool:
@@ -165,10 +169,15 @@ def _check_known(topology: Topology, now: Mapping[Key, float], name: str, change
         and (component in change.instead or any(change.factor(unit) != 1 for unit in counted(topology, component)))
         and not any((name, component, by) in now for by in TRAFFIC)
     ]
+    unstated = [component for component in silent if not topology.components[component].marginal]
+    if unstated:
+        raise JoulepathError(
+            f"applications.{name}: its traffic at {', '.join(unstated)} is not known: state `marginal` there, and load "
+            "the rules again"
+        )
     if silent:
         raise JoulepathError(
-            f"applications.{name}: its traffic at {', '.join(silent)} is not known: state `marginal` there, and see "
-            "`joulepath doctor`"
+            f"applications.{name}: its traffic at {', '.join(silent)} is not known now: see `joulepath doctor`"
         )
 
 

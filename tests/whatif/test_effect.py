@@ -502,3 +502,20 @@ def test_traffic_beyond_what_was_measured_is_labelled() -> None:
     # Another model in the same place is not the one that was measured.
     replaced = {"applications": {"camera": {"tokens": 2}}, "components": {"llm": {"joules_per_token": 0.1}}}
     assert effect(house.topology(text), house.present(), Scenario.model_validate(replaced)).beyond == []
+
+
+def test_a_component_that_is_not_measured_leaves_marginal_watts_known() -> None:
+    """The radio unit has no power now, and none that follows traffic: the meters of the rest still show the change."""
+    here = house.present()
+    dark = replace(
+        here,
+        parts={key: watts for key, watts in here.parts.items() if key[0] != "ru-1"},
+        shares={key: watts for key, watts in here.shares.items() if key[1] not in {"ru-1", "amf"}},
+    )
+    text = house.TEXT.replace("{joules: 0, low: 0, high: 0}", "{joules: 0}")
+    found = effect(house.topology(text), dark, Scenario.model_validate({"applications": {"camera": {"users": 0.5}}}))
+    camera = rows(found)["camera"]
+    assert ends(found.saved) == pytest.approx([24, 20, 30.5])
+    assert camera.attributed is None
+    assert changed(camera) == pytest.approx([-24, -30.5, -20])
+    assert added(camera, "EUR") == pytest.approx([0.048 * 0.36, 0.024 * 0.36])
