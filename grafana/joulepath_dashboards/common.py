@@ -45,6 +45,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 GRAMS_PER_HOUR = "suffix: g/h"  # Grafana has no unit for it
+GRAMS_PER_KWH = "suffix: g/kWh"
 PER_HOUR = "suffix: /h"  # of any currency
 GAP = "gap"
 DASHED = [DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]})]  # one line must not hide another

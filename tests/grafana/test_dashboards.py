@@ -19,7 +19,14 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from joulepath_dashboards import dashboards, write
-from joulepath_dashboards.common import GRAMS_PER_HOUR, PER_HOUR, RANGE_STEP, RANGE_STEPS, empty
+from joulepath_dashboards.common import (
+    GRAMS_PER_HOUR,
+    GRAMS_PER_KWH,
+    PER_HOUR,
+    RANGE_STEP,
+    RANGE_STEPS,
+    empty,
+)
 from joulepath_dashboards.queries import filled, queries
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Rule
@@ -42,6 +49,7 @@ PANELS: dict[str, dict[str, Any]] = {
 TARGETS = {f"{title} {target['refId']}": target for title, panel in PANELS.items() for target in panel["targets"]}
 UNITS = {value for name, value in vars(units).items() if isinstance(value, str) and not name.startswith("_")} | {
     GRAMS_PER_HOUR,
+    GRAMS_PER_KWH,
     PER_HOUR,
 }
 EVERYTHING = ROOT / "tests" / "rules" / "topologies" / "everything.yaml"

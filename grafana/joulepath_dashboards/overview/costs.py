@@ -22,6 +22,8 @@ from joulepath_dashboards.common import (
 from joulepath_dashboards.tables import Column, merged
 
 COST = f"application:cost_per_hour{{{TOPOLOGY}}}"
+SITE_COST = f"site:cost_per_hour{{{TOPOLOGY}}}"
+PRICE = f"sum by (site, currency) (site:price_per_kilowatt_hour{{{TOPOLOGY}}})"
 COLUMNS = (
     Column("Cost", PER_HOUR, f"sum by (application, currency) ({COST})"),
     Column("Cost in the range", units.NoUnit, f"{in_range(COST, 'application, currency')} / 3600"),
@@ -73,11 +75,7 @@ def panels() -> Iterator[stat.Panel | table.Panel | timeseries.Panel]:
             units.NoUnit,
         )
         .span(12)
-        .with_target(
-            over_time(
-                f"sum by (site, currency) (site:price_per_kilowatt_hour{{{TOPOLOGY}}})", "{{site}} ({{currency}})"
-            )
-        )
+        .with_target(over_time(PRICE, "{{site}} ({{currency}})"))
     )
 
     yield (
@@ -101,3 +99,28 @@ def panels() -> Iterator[stat.Panel | table.Panel | timeseries.Panel]:
         "is not measured, that one of the application's sites has no price, or that the topology states no prices.",
         PER_HOUR,
     ).with_target(over_time(f"sum by (application, currency) ({COST})", "{{application}} ({{currency}})"))
+
+    yield (
+        merged(
+            "Costs of sites",
+            "The price of a kWh at each site, the cost of an hour of all of its hosts with its overhead, and its cost "
+            "over the chosen time range, as far as it was known. An empty cell means that a host of the site is not "
+            "measured, or that the site has no price now.",
+            {"site": "Site", "currency": "Currency"},
+            [
+                Column("Price of a kWh", units.NoUnit, PRICE),
+                Column("Cost", PER_HOUR, f"sum by (site, currency) ({SITE_COST})"),
+                Column("Cost in the range", units.NoUnit, f"{in_range(SITE_COST, 'site, currency')} / 3600"),
+            ],
+        )
+        .interval(RANGE_STEP)
+        .max_data_points(RANGE_STEPS)
+        .span(12)
+    )
+
+    yield lines(
+        "Cost by segment",
+        "The cost of an hour of network functions, models (compute), devices and supporting functions, whoever uses "
+        "them, in each currency; rests of hosts have no segment. A gap means that no application has a cost there.",
+        PER_HOUR,
+    ).with_target(over_time(f"sum by (segment, currency) ({COST})", "{{segment}} ({{currency}})"))
