@@ -38,7 +38,7 @@ AMOUNTS = (
 
 
 MILLION = 1e6
-"""What a cost is of: that of one is too small to be read."""
+"""A cost is that of so many: that of one is too small to be read."""
 
 Sums = list[float | None]
 """Joules, grams by each basis, and cost in each currency; None where one is not known."""

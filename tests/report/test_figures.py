@@ -143,7 +143,7 @@ def test_a_cost_for_one_has_all_currencies_or_none() -> None:
 
 
 @pytest.mark.parametrize(("watts", "grams"), [(0, 0), (25, None)])
-def test_prompts_at_models_of_unknown_power_cost_nothing_only_without_energy(watts: float, grams: float | None) -> None:
+def test_prompts_without_energy_have_no_co2_whatever_the_factor(watts: float, grams: float | None) -> None:
     """A site without a factor: 0 J have no CO2, and of others it is not known."""
     power: Rows = {("app",): {0: watts}}
     asked = told(
