@@ -153,6 +153,9 @@ def test_a_dot_in_a_name_is_a_dot(name: str, matcher: str) -> None:
         ("reqps", 0.25, "0.250 req/s"),
         ("s", 0.0025, "2.50 ms"),
         ("s", 90, "1.50 mins"),
+        ("m", 15, "15 mins"),
+        ("m", 0.5, "30 s"),
+        ("m", 90, "1.50 hours"),
         ("none", 7, "7"),
         ("watt", float("inf"), "inf"),
     ],
@@ -202,6 +205,31 @@ def test_a_cell_without_a_value_shows_the_word_of_its_table() -> None:
     text = str(kinds.drawn(content, lines, {}, PERIOD, (600, 300)))
     cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in text.split("<tr>")[2:]]
     assert cells == [["a", "5 W", "5 W"], ["b", "5 W", "No data: none."]]
+
+
+def test_a_label_that_a_row_lacks_is_blank_and_a_column_may_say_more() -> None:
+    """As in Grafana, where the word for no value is for values alone."""
+    said = {"matcher": {"id": "byName", "options": "Value #B"}, "properties": [{"id": "noValue", "value": "none"}]}
+    content = panel("table") | {"transformations": [{"id": "merge", "options": {}}], "targets": [{}, {}]}
+    content["fieldConfig"]["overrides"] = [said]
+    at = [Point(PERIOD.end, 5.0)]
+    lines = [Line("", {"site": "a", "zone": "DE"}, "A", at), Line("", {"site": "b"}, "A", at)]
+    lines.append(Line("", {"site": "a", "zone": "DE"}, "B", at))
+    text = str(kinds.drawn(content, lines, {}, PERIOD, (600, 300)))
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in text.split("<tr>")[2:]]
+    assert cells == [["a", "DE", "5 W", "5 W"], ["b", "", "5 W", "none"]]
+
+
+def test_lines_with_a_name_of_an_override_are_dashed() -> None:
+    content = panel("timeseries")
+    dashed = {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [8, 8]}}
+    content["fieldConfig"]["overrides"] = [
+        {"matcher": {"id": "byRegexp", "options": r"/\(market\)$/"}, "properties": [dashed]}
+    ]
+    points = Server({}).query_range("x", PERIOD.begin, PERIOD.end, 15)[0].points
+    lines = [Line(f"site ({basis})", {}, "A", points) for basis in ("location", "market")]
+    text = str(kinds.drawn(content, lines, {}, PERIOD, (600, 300)))
+    assert text.count('stroke-dasharray="8,8"') == 1
 
 
 @pytest.mark.parametrize(("text", "value"), [("90s", 90), ("15m", 900), ("1h", 3600), ("2d", 172800)])

@@ -7,8 +7,9 @@ from grafana_foundation_sdk.builders import table, timeseries
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.carbon.factors import SITES
+from joulepath_dashboards.carbon.factors import MARKET, SITES
 from joulepath_dashboards.common import (
+    DASHED,
     GRAMS_PER_HOUR,
     GRAMS_PER_KWH,
     RANGE_STEP,
@@ -51,12 +52,13 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
     yield (
         lines(
             "CO2 of each site by basis",
-            "Grams of CO2 per hour of each site, by place (location) and by contract (market). A gap means that a host "
-            "of the site is not measured, or that a supply has no factor.",
+            "Grams of CO2 per hour of each site, by place (location) and by contract (market, dashed). A gap means "
+            "that a host of the site is not measured, or that a supply has no factor.",
             GRAMS_PER_HOUR,
         )
         .span(8)
         .with_target(over_time(f"3600 * sum by (site, basis) ({CO2})", "{{site}} ({{basis}})"))
+        .override_by_regexp(MARKET, DASHED)
     )
 
     yield (

@@ -39,12 +39,12 @@ def panels() -> Iterator[statetimeline.Panel | timeseries.Panel]:
     yield (
         lines(
             "Age of live values",
-            "Seconds since the end of the interval that a value is of. The exporter withdraws a value after the limit "
+            "Time since the end of the interval that a value is of. The exporter withdraws a value after the limit "
             "of its source. A gap means that no exporter shows live values; an average of a year has no age.",
-            units.Seconds,
+            units.Minutes,
         )
         .span(8)
-        .with_target(over_time(f"clamp_min(time() - max by ({BY}, kind) ({UPDATED}), 0)", f"{VALUE} {{{{kind}}}}"))
+        .with_target(over_time(f"clamp_min(time() - max by ({BY}, kind) ({UPDATED}), 0) / 60", f"{VALUE} {{{{kind}}}}"))
     )
 
     yield (

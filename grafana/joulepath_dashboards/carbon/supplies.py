@@ -9,6 +9,7 @@ from grafana_foundation_sdk.models import units
 
 from joulepath_dashboards.common import GRAMS_PER_HOUR, TOPOLOGY, lines, over_time, stacked
 
+SHARE = f"supply:share:ratio{{{TOPOLOGY}}}"
 POWER = f"supply:power_watts{{{TOPOLOGY}}}"
 CO2 = f'supply:co2_grams_per_second{{{TOPOLOGY},basis="location"}}'
 SUPPLY = "{{site}} {{supply}}"
@@ -24,13 +25,15 @@ def panels() -> Iterator[timeseries.Panel]:
     yield (
         lines(
             "Share of each supply",
-            "The part of a site's power that each supply delivers: together 100 % of the site. A gap means that the "
-            "meter of a supply of the site is not read, or that the topology states no factors.",
+            "The part of a site's power that each supply delivers, at sites with several: together 100 % of the site. "
+            "A gap means that the meter of a supply of the site is not read, or that no site has several supplies.",
             units.PercentUnit,
         )
         .max(1)
         .span(8)
-        .with_target(over_time(f"sum by (site, supply) (supply:share:ratio{{{TOPOLOGY}}})", SUPPLY))
+        .with_target(
+            over_time(f"sum by (site, supply) ({SHARE}) and on (site) (count by (site) ({SHARE}) > 1)", SUPPLY)
+        )
     )
 
     yield (

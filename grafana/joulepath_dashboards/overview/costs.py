@@ -45,6 +45,7 @@ def panels() -> Iterator[stat.Panel | table.Panel | timeseries.Panel]:
             PER_HOUR,
         )
         .span(6)
+        .height(8)
         .with_target(
             now(
                 f"sum by (currency) ({COST}) and on () application:cost_per_hour{{{UNATTRIBUTED}}}"
@@ -62,6 +63,7 @@ def panels() -> Iterator[stat.Panel | table.Panel | timeseries.Panel]:
             units.NoUnit,
         )
         .span(6)
+        .height(8)
         .interval(RANGE_STEP)
         .max_data_points(RANGE_STEPS)
         .with_target(now(f"{in_range(COST, 'currency')} / 3600", "{{currency}}"))

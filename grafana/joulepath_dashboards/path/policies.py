@@ -29,10 +29,12 @@ def panels() -> Iterator[table.Panel]:
         "How each component on the path is divided among applications: the amount that each part of its power follows "
         "(`count` are packets or requests, `volume` bytes or tokens, `equal` the number of those that send), with its "
         "weight, and the watts of that part now. `unattributed` is given to no application. Steps come out of the "
-        "dynamic part. An empty cell means that the host draws no power of that part now.",
+        "dynamic part and have no watts here. A missing row means that the share at a component is not known.",
         {"component": "Component", "part": "Part", "by": "Follows"},
         [
             Column("Weight", units.PercentUnit, WEIGHT),
-            Column("Power of the part", units.Watt, f"0 * {WEIGHT} + on (component, part) group_left () {PART}"),
+            Column(
+                "Power of the part", units.Watt, f"0 * {WEIGHT} + on (component, part) group_left () {PART}", none="-"
+            ),
         ],
-    )
+    ).height(10)
