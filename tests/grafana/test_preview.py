@@ -147,6 +147,8 @@ def test_a_dot_in_a_name_is_a_dot(name: str, matcher: str) -> None:
         ("percentunit", 0.5, "50%"),
         ("percentunit", 1.2345, "123%"),
         ("suffix: g/h", 12.5, "12.5 g/h"),
+        ("suffix: /h", 0.00421, "0.00421 /h"),
+        ("none", 0.0000123, "0.000012"),
         ("bps", 8_250_000, "8.25 Mb/s"),
         ("short", 12_000, "12 K"),
         ("short", 3, "3"),

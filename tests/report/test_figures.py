@@ -182,6 +182,14 @@ def test_co2_is_counted_by_place_and_by_contract() -> None:
     assert table.total is not None
     totals: dict[str, Value] = dict(zip((column.key for column in table.columns), table.total, strict=True))
     assert totals["co2_location_grams"] == pytest.approx(100 * 0.4 + 150 * 0.1)
+    expected = {
+        "segments": {"network": 40, "compute": 15},
+        "components": {"upf / edge": 40, "qwen / gpu": 15},
+        "hosts": {"edge": 40, "gpu": 15},
+        "sites": {"mast": 40, "room": 15},
+    }
+    found_there = {each.id: each.column("co2_location_grams") for each in places.tables(found) if each.id in expected}
+    assert found_there == {name: pytest.approx(rows) for name, rows in expected.items()}
 
 
 def test_a_site_without_a_factor_makes_the_co2_unknown() -> None:

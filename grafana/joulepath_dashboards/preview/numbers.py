@@ -57,4 +57,5 @@ def written(unit: str, value: float) -> str:
     chosen = scale(unit, value)
     number = value / chosen.divisor
     digits = 0 if number == round(number) else max(0, 2 - math.floor(math.log10(abs(number))))
-    return f"{number:.{min(digits, 3)}f}{chosen.suffix}"
+    most = 6 if unit == "none" or unit.startswith("suffix:") else 3  # these have no prefixes for what is small
+    return f"{number:.{min(digits, most)}f}{chosen.suffix}"
