@@ -23,6 +23,7 @@ from grafana_foundation_sdk.models.common import (
     BarAlignment,
     BarGaugeDisplayMode,
     BigValueGraphMode,
+    BigValueTextMode,
     DataSourceRef,
     GraphDrawStyle,
     LegendDisplayMode,
@@ -181,6 +182,11 @@ def figure(title: str, description: str, unit: str) -> stat.Panel:
         .height(4)
         .span(4)
     )
+
+
+def money(title: str, description: str, unit: str) -> stat.Panel:
+    """Present amounts of money, each with its currency: a single value would have no name."""
+    return figure(title, description, unit).text_mode(BigValueTextMode.VALUE_AND_NAME)
 
 
 def bars(title: str, description: str, unit: str) -> bargauge.Panel:

@@ -181,6 +181,14 @@ def test_figures_and_bars_take_the_colour_of_their_threshold(value: float, colou
         assert set(re.findall(r"(?:color|background):(#\w+)", text)) == {kinds.NAMED[colour]}
 
 
+def test_a_single_amount_of_money_has_its_currency() -> None:
+    """Grafana, too, leaves out the name of a single value unless a panel wants it."""
+    assert "<small></small>" in inner(panel("stat", "none"), 5)
+    assert "<small>s0</small>" in inner(panel("stat", "none") | {"options": {"textMode": "value_and_name"}}, 5)
+    costs = [each for each in DASHBOARDS["overview"]["panels"] if each["type"] == "stat" and "Cost" in each["title"]]
+    assert [each["options"]["textMode"] for each in costs] == ["value_and_name", "value_and_name"]
+
+
 def test_bars_without_thresholds_are_red_from_eighty_on() -> None:
     text = inner(panel("bargauge"), 79, 80)
     assert re.findall(r"background:(#\w+)", text) == [kinds.NAMED["green"], kinds.NAMED["red"]]

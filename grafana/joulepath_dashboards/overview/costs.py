@@ -13,9 +13,9 @@ from joulepath_dashboards.common import (
     RANGE_STEPS,
     TOPOLOGY,
     UNATTRIBUTED,
-    figure,
     in_range,
     lines,
+    money,
     now,
     over_time,
 )
@@ -38,7 +38,7 @@ def row() -> Row:
 def panels() -> Iterator[stat.Panel | table.Panel | timeseries.Panel]:
     """The row's panels, from left to right."""
     yield (
-        figure(
+        money(
             "Cost",
             "The cost of an hour at the present power, of all hosts, by currency; currencies are never added. A gap "
             "means that a host is not measured, that a site has no price now, or that the topology states no prices.",
@@ -56,7 +56,7 @@ def panels() -> Iterator[stat.Panel | table.Panel | timeseries.Panel]:
     )
 
     yield (
-        figure(
+        money(
             "Cost in the range",
             "The cost of all applications and of `unattributed` over the chosen time range, by currency, as far as it "
             "was known. A gap means that no application had a cost in the range.",
@@ -123,6 +123,11 @@ def panels() -> Iterator[stat.Panel | table.Panel | timeseries.Panel]:
     yield lines(
         "Cost by segment",
         "The cost of an hour of network functions, models (compute), devices and supporting functions, whoever uses "
-        "them, in each currency; rests of hosts have no segment. A gap means that no application has a cost there.",
+        "them, and of the rests of hosts, in each currency. A gap means that no application has a cost there.",
         PER_HOUR,
-    ).with_target(over_time(f"sum by (segment, currency) ({COST})", "{{segment}} ({{currency}})"))
+    ).with_target(
+        over_time(
+            f'label_replace(sum by (segment, currency) ({COST}), "segment", "rests of hosts", "segment", "")',
+            "{{segment}} ({{currency}})",
+        )
+    )

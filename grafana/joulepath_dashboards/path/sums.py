@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import CHOSEN, GRAMS_PER_HOUR, PER_HOUR, figure, now
+from joulepath_dashboards.common import CHOSEN, GRAMS_PER_HOUR, PER_HOUR, figure, money, now
 
 WIDTH = (
     f"(sum(application:power_marginal_high_watts{{{CHOSEN}}}) - sum(application:power_marginal_low_watts{{{CHOSEN}}}))"
@@ -62,7 +62,7 @@ def panels() -> Iterator[stat.Panel]:
     ).with_target(now(f"sum(application:bits:rate{{{CHOSEN}}})", "traffic"))
 
     yield (
-        figure(
+        money(
             "Cost",
             "The cost of an hour at its present power, by currency; currencies are never added. A gap means a gap in "
             "its power, or a site without a price.",
