@@ -144,6 +144,7 @@ def test_a_dot_in_a_name_is_a_dot(name: str, matcher: str) -> None:
         ("watt", 2000, "2 kW"),
         ("watt", -12.34, "-12.3 W"),
         ("joule", 0, "0 J"),
+        ("watt", -3e-14, "0 W"),
         ("percentunit", 0.5, "50%"),
         ("percentunit", 1.2345, "123%"),
         ("suffix: g/h", 12.5, "12.5 g/h"),

@@ -58,4 +58,5 @@ def written(unit: str, value: float) -> str:
     number = value / chosen.divisor
     digits = 0 if number == round(number) else max(0, 2 - math.floor(math.log10(abs(number))))
     most = 6 if unit == "none" or unit.startswith("suffix:") else 3  # these have no prefixes for what is small
-    return f"{number:.{min(digits, most)}f}{chosen.suffix}"
+    text = f"{number:.{min(digits, most)}f}"
+    return f"0{scale(unit, 0).suffix}" if not float(text) else f"{text}{chosen.suffix}"
