@@ -125,7 +125,7 @@ class Numbered(Model):
     [
         ("rooms: {5: {mods: one}}", "rooms.5.mods: unknown key 'mods' (did you mean mode?)"),
         ("rooms: {5: {nodes: [{address: x, intervall: 2}]}}", "unknown key 'intervall' (did you mean interval?)"),
-        ("rooms: {5: {zzz: one}}", "rooms.5.zzz: unknown key 'zzz'"),
+        ("rooms: {5: {zzz: one}}", "rooms.5.zzz: unknown key 'zzz': the keys are nodes, numbers, mode, either, only"),
     ],
 )
 def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path, text: str, message: str) -> None:
