@@ -59,7 +59,7 @@ class Listing(Model):
         ("nodes: [{}]", "nodes.0.address: is missing"),
         ("nodes: [{address: 1}]", "nodes.0.address: must be a string: put it in quotes"),
         ("numbers: [1]", "numbers: must be a mapping of keys"),
-        ("numbers: {x: a}", "numbers.x: must be a valid integer, unable to parse string as an integer"),
+        ("numbers: {x: a}", "numbers.x: must be a whole number"),
         ("mode: three", "mode: must be 'one' or 'two'"),
         (
             "either: [10.0.0.1/8]",
