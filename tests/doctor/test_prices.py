@@ -85,7 +85,7 @@ def test_a_price_that_is_not_a_number_is_named() -> None:
     assert odd == "sites.a.price.query: source/no-amount: the query gives NaN or infinite now: a price is a number"
 
 
-def test_a_site_without_a_factor_is_told_while_others_have_one() -> None:
+def test_a_site_without_a_factor_beside_others_is_a_note() -> None:
     """An application with watts at both has no CO2 at all, so the reason must stand somewhere."""
     with answering({}) as server:
         house = [
