@@ -20,6 +20,8 @@ from joulepath_whatif.weights import CO2
 HOUR = 3600
 LEAST = 0.05
 """Watts below which a change is not told in words."""
+SAME = 1e-9
+"""The part by which CO2 and money change through rounding."""
 UNKNOWN = "unknown"
 
 
@@ -148,7 +150,8 @@ def _words(answer: Effect) -> Iterator[str]:
     """The watts that are saved at the meters, and those that only move."""
     saved = answer.saved
     if abs(saved.value) < LEAST:
-        yield "The meters show the same: nothing is saved."
+        other = any(abs(then - now) > SAME * abs(now) for now, then in answer.weighed.values())
+        yield f"The meters of the hosts show the same: {'no watts are' if other else 'nothing is'} saved."
     else:
         verb = "less" if saved.value > 0 else "more"
         interval = ""
