@@ -109,8 +109,8 @@ def _budget(context: Context, name: str, budget: Budget) -> Iterator[Finding]:
         yield found(
             "budget/uncovered", place,
             f"{coverage:.0%} of the elapsed time of its period ({budget.period}) was measured, and the rules ran for "
-            f"{share:.0%} of it: the rest is charged with the mean; see application:coverage:ratio:1h for when it was "
-            "absent",
+            f"{share:.0%} of it: gaps after the first measurement are charged with the mean; see "
+            "application:coverage:ratio:1h for when it was absent",
             because,
         )  # fmt: skip
 
