@@ -116,8 +116,8 @@ def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
         "$directed": "|".join(beside_directions(topology)),
         "$or_steps": " or component:step_watts" if "several_steps" in features else "",
         # A component that has some of each kind is complete, or absent in both.
-        "$policies": f"({POLICIES} or {OF_ROWS})" if features >= {"several", "plain"} else POLICIES,
-        "$row_policies": f"({POLICIES} or {OF_ROWS})" if features >= {"several", "plain"} else OF_ROWS,
+        "$policies": f"({POLICIES} or {OF_ROWS})" if features >= {"several", "followed"} else POLICIES,
+        "$row_policies": f"({POLICIES} or {OF_ROWS})" if features >= {"several", "followed"} else OF_ROWS,
         **factors.words(features),
         "$several": meters.several(features),
         "[2m]": f"[{duration(topology.window)}]",
