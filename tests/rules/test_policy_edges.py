@@ -118,6 +118,22 @@ def directed() -> Case:
     return Case("directed", topology, series, {(4, ROWS): expect, (4, parts): static})
 
 
+def lacking() -> Case:
+    """The node shows all bytes uplink, and none of the direction that one part follows: no part has a share."""
+    policy = {"static": "equal", "dynamic": {"downlink": 1}}
+    topology = sound(
+        {
+            "sites": {"s": {}},
+            "hosts": {"sw": host("1")},
+            "components": {"sw": {"role": "switch", "traffic": {"ioam": 7}, "policy": policy}},
+            "applications": {"a": {"traces": TRACES["a"], "path": ["sw"]}},
+        }
+    )
+    sent = trace(IDS["a"], 7, 10, 400) | node(30, 1000) | measured(7)
+    expect = {'application="unattributed",component="sw"': 100}
+    return Case("lacking", topology, outlet("pdu", "1", 100) | sent, {(4, ROWS): expect})
+
+
 def queried() -> Case:
     """A switch with rows of applications in bytes alone: a 300, others 100; b has no row, and reserves.
 
@@ -342,7 +358,7 @@ def away(policy: str, more: dict[str, Any]) -> Case:
 
 def test_policies_hold_wherever_traffic_is_counted(promtool: Path, tmp_path: Path) -> None:
     """All parts of a component add up in each."""
-    cases = [anchored(), directed(), queried(), asked(), spread(), late(), models(), cored()]
+    cases = [anchored(), directed(), lacking(), queried(), asked(), spread(), late(), models(), cored()]
     cases += [away("reservation", CAPACITY), away("steps", STEPS)]
     apart = "abs(sum by (component) (component:conservation_error_watts)) > 1e-9"
     run(promtool, tmp_path, [replace(case, expect={**case.expect, (4, apart): {}}) for case in cases])
