@@ -92,7 +92,7 @@ EXAMPLES: dict[str, tuple[Any, dict[str, Any], Mapping[str, float]]] = {
         {"steps": [{"above": 5_000_000, "watts": 50}, *reversed(STEPS["steps"])]},
         watts(100 / 3 + 12 / 3 + 6, 100 / 3 + 12 / 3 + 18 + 18, 0, 100 / 3 + 12 / 3 + 6),
     ),
-    # Nobody sends so much: as equal.
+    # No application sends so much: as equal.
     "steps-below": (
         "steps", {"steps": [{"above": 700_000, "watts": 50}]}, watts(100 / 3 + 12, 100 / 3 + 36, 0, 100 / 3 + 12),
     ),
