@@ -322,17 +322,17 @@ STEPS = _series(
     ("component:whole:rate", "component by", "1/s", "the same, but not less than `component:traced:rate`"),
     (
         "application_component:policy:amount", "application component host site segment by", "",
-        "an amount of an application at a component, where power follows more than packets and bytes",
+        "traffic of an application at a component, where power follows more than traffic",
     ),
-    ("component:policy:limit", "component by", "1/s", "where a step begins, and the capacity, as rates are counted"),
-    ("component:policy:whole", "component by", "", "all of an amount that is not packets or bytes"),
+    ("component:policy:limit", "component of", "1/s", "where a step begins, and the capacity, as rates are counted"),
+    ("component:policy:whole", "component of", "", "all of an amount that is not traffic"),
     (
-        "component:step_watts", "component host part by", "W",
+        "component:step_watts", "component host part of", "W",
         "power of the steps that are needed; with that by which other parts are less",
     ),
     (
-        "component_part:policy:watts", "component host part by", "",
-        "watts of a part for one unit of an amount, where power follows more than packets and bytes",
+        "component_part:policy:watts", "component host part by of", "",
+        "watts of a part for one unit of an amount, where power follows more than traffic",
     ),
     (
         "component:watts_per_amount", "component host node_id coverage by", "W s",
