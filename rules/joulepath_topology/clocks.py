@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from math import gcd
 from zoneinfo import ZoneInfo, available_timezones
 
 YEARS = 28
@@ -43,6 +44,11 @@ class Clock:
     """The offset at the beginning of the year."""
     changes: tuple[Change, ...]
     """None, or the two of a year."""
+
+    @property
+    def grain(self) -> float:
+        """The longest part of an hour, in seconds, at full multiples of which midnights fall in UTC."""
+        return float(gcd(3600, self.standard, *(each.shift for each in self.changes)))
 
 
 @cache

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Budgets: their form, their needs, and how fast they can burn."""
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 import yaml
 
 from joulepath_topology.burning import alarms, ceiling
+from joulepath_topology.clocks import clock
 from tests.rules.promtool import topology
 from tests.topology.examined import lines
 
@@ -58,10 +61,6 @@ def plant(budget: str) -> Any:
         (
             "application: a, energy: 1kWh, window: 7d, time_zone: Europe/Berlin",
             "budgets.z: has a window and a time_zone: a window is as long everywhere, so leave the time_zone out",
-        ),
-        (
-            "application: a, energy: 1kWh, per: day, time_zone: Asia/Kolkata",
-            "budgets.z.time_zone: Asia/Kolkata is not whole hours from UTC, and the rules add up UTC hours: leave it",
         ),
         (
             "application: a, co2: 1, per: day",
@@ -139,6 +138,29 @@ def test_a_budget_that_makes_no_sense_is_one_line(budget: str, line: str) -> Non
     found = lines(plant(budget))
     assert [each for each in found if not each.startswith(line)] == []
     assert found
+
+
+@pytest.mark.parametrize(
+    ("zone", "longest"), [("Asia/Kolkata", "15m"), ("Australia/Lord_Howe", "15m"), ("Asia/Kathmandu", "450s")]
+)
+def test_parts_of_hours_need_a_window_that_closes_them(zone: str, longest: str) -> None:
+    budget = plant(f"application: a, energy: 1kWh, per: day, time_zone: {zone}")
+    assert lines({**budget, "window": longest}) == []
+    (found,) = lines({**budget, "window": "16m"})
+    part = "30m" if longest == "15m" else "15m"
+    assert found.startswith(
+        f"budgets.z.time_zone: is not whole hours from UTC: its days begin at full {part}, which needs a `window` of "
+        f"at most {longest}"
+    )
+
+
+def test_every_zone_begins_its_days_at_a_quarter_hour() -> None:
+    """All of the database, in winter and in summer: the rules record quarters, halves and whole hours."""
+    moments = [datetime(2026, month, 15, tzinfo=UTC) for month in (1, 7)]
+    offsets = {at.astimezone(ZoneInfo(name)).utcoffset() for name in available_timezones() for at in moments}
+    assert {offset.total_seconds() % 900 for offset in offsets if offset is not None} == {0}
+    names = ("Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Chatham")
+    assert [clock(name).grain for name in names] == [3600, 1800, 1800, 900, 900]
 
 
 def rows(budget: str) -> list[tuple[float, float, float, str]]:
