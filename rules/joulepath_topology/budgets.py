@@ -141,6 +141,13 @@ class Budget(Choice):
             raise ValueError("has a window and a time_zone: a window is as long everywhere, so leave the time_zone out")
         if self.basis != "location" and self.co2 is None:
             raise ValueError("basis belongs to co2")
+        alerts = [(each.within, self.labels.get(SEVERITY, each.severity)) for each in self.burn or ()]
+        for number, alert in enumerate(alerts):
+            if alert in alerts[:number]:
+                raise ValueError(
+                    f"burn[{number}] has the time and the severity of burn[{alerts.index(alert)}], so that nothing "
+                    "tells their alerts apart: give it another `within`"
+                )
         if self.of[0] in self.labels:
             raise ValueError(f"{self.of[0]!r} stands under labels, and the budget has it already")
         return self

@@ -16,6 +16,9 @@ from zoneinfo import ZoneInfo, available_timezones
 YEARS = 28
 """Years that a rule must hold: after them the days of the week fall on the same dates again."""
 
+NOT_ZONES = frozenset({"Factory", "localtime", "posixrules"})
+"""Files beside the zones that differ from one machine to the next, or stand for none."""
+
 _WEEK = 7 * 86400
 
 
@@ -55,7 +58,7 @@ class Clock:
 def clock(name: str, year: int | None = None) -> Clock:
     """The yearly rule of a time zone from this year on. Raises ValueError for a zone that has none, or is unknown."""
     try:
-        zone = ZoneInfo(name)
+        zone = ZoneInfo("" if name in NOT_ZONES else name)
     except (KeyError, ValueError, OSError):
         if not available_timezones():
             raise ValueError("this machine has no time zones: install the package tzdata") from None

@@ -39,6 +39,9 @@ applications:
 """
 
 
+TWICE = "burn: [{part: 5%, within: 1h}, {part: 9%, within: 1h, severity: critical}]"
+
+
 def plant(budget: str) -> Any:
     """The plant with one budget."""
     return yaml.safe_load(PLANT + f"budgets: {{z: {{{budget}}}}}")
@@ -79,6 +82,18 @@ def plant(budget: str) -> Any:
         (
             "application: a, energy: 1kWh, per: day, burn: [{part: 5, within: 2h}]",
             "budgets.z.burn[0].part: must be a part of the budget, such as 5%, at most 100%",
+        ),
+        (
+            "application: a, energy: 1kWh, per: day, burn: [{part: 10%, within: 1h}, {part: 20%, within: 60m}]",
+            "budgets.z: burn[1] has the time and the severity of burn[0], so that nothing tells their alerts apart: ",
+        ),
+        (
+            f"team: x, energy: 1J, per: day, labels: {{severity: page}}, {TWICE}",
+            "budgets.z: burn[1] has the time and the severity of burn[0]",
+        ),
+        (
+            "application: a, energy: 1kWh, per: day, labels: {alertstate: x}",
+            "budgets.z.labels.alertstate: 'alertstate' is a word of the rules or of Prometheus: choose another name",
         ),
         # Names.
         (
@@ -121,7 +136,7 @@ def plant(budget: str) -> Any:
         ),
         # 7.2 kWh in 2 kWh are 3.6 at most; half of it in 3 hours are 4 times.
         (
-            "application: a, energy: 2kWh, per: day, burn: [{part: 25%, within: 3h}, {part: 50%, within: 3h}]",
+            "application: a, energy: 2kWh, per: day, burn: [{part: 5%, within: 2h}, {part: 50%, within: 3h}]",
             "budgets.z.burn[1].part: can never be used in 3h: that is 4 times as fast as the budget lasts, and",
         ),
         (
@@ -138,6 +153,33 @@ def test_a_budget_that_makes_no_sense_is_one_line(budget: str, line: str) -> Non
     found = lines(plant(budget))
     assert [each for each in found if not each.startswith(line)] == []
     assert found
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        # 50 W for 24 h are 1.2 kWh; 80 W * 1.5 * 24 h * 0.1 EUR/kWh, the lowest price, are 0.288 EUR.
+        ("site: mast, energy: 1.2kWh, per: day", ["those of 'mast' come to 1.2 kWh"]),
+        ("site: mast, energy: 1.3kWh, per: day", []),
+        ("site: edge, cost: 0.28 EUR, per: day", ["those of 'edge' come to 0.288 EUR"]),
+        ("site: edge, cost: 0.29 EUR, per: day", []),
+        ("site: shed, energy: 1J, per: day", []),
+        ("application: a, energy: 1J, per: day", []),
+    ],
+)
+def test_a_budget_that_idle_hosts_use_up_is_doubted(budget: str, words: list[str]) -> None:
+    """Of a site: the share of an application in idle power is not known beforehand."""
+    data = plant(budget)
+    data["hosts"]["ru-1"]["static_watts"] = 50
+    data["hosts"]["upf-1"]["static_watts"] = 80
+    found = lines(data)
+    assert len(found) == len(words)
+    for line, end in zip(found, words, strict=True):
+        quantity = "energy" if "energy" in budget else "cost"
+        assert line.startswith(
+            f"warning: budgets.z.{quantity}: is used up by idle hosts: with their `static_watts` alone"
+        )
+        assert line.endswith(end)
 
 
 @pytest.mark.parametrize(
