@@ -111,13 +111,15 @@ def _indented(text: str) -> str:
 
 
 def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
+    both = f"({POLICIES} or {OF_ROWS})"
     words = {
         **marks.words(topology, features),
         "$directed": "|".join(beside_directions(topology)),
         "$or_steps": " or component:step_watts" if "several_steps" in features else "",
         # A component that has some of each kind is complete, or absent in both.
-        "$policies": f"({POLICIES} or {OF_ROWS})" if features >= {"several", "followed"} else POLICIES,
-        "$row_policies": f"({POLICIES} or {OF_ROWS})" if features >= {"several", "followed"} else OF_ROWS,
+        "$policies": both if "several" in features else POLICIES,
+        "$row_policies": both if "plain" in features else OF_ROWS,
+        "$weights": both if features >= {"several", "plain"} else OF_ROWS if "several" in features else POLICIES,
         **factors.words(features),
         "$several": meters.several(features),
         "[2m]": f"[{duration(topology.window)}]",

@@ -96,7 +96,7 @@ def _of(constant: Constant) -> Iterable[str]:
             kinds = {"node": "node_total", "traced": "traced_total", "query": "node_query", "counter": "counter"}
             yield from ("traffic", kinds[labels["total"]], labels["by"], *(["node"] if "node_id" in labels else []))
         case "policy":
-            yield "followed"
+            yield "plain"
             if labels["part"] == "static" and constant.value:
                 yield f"static_{labels['by']}"
         case "weight":

@@ -314,7 +314,7 @@ def models() -> Case:
 
 
 def cored() -> Case:
-    """A UPF counted by usage reports, and a router on a host without idle watts: a 300 of 400 bytes/s, 6 of 8 packets/s.
+    """A UPF of usage reports, and a router on a host without idle watts: a 300 of 400 bytes/s, 6 of 8 packets/s.
 
     Equally 60 W for a and for the undeclared, and by bytes 3/4 of 40 W. Undivided: 100 W half equally, half by packets.
     """
