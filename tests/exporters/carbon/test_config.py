@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-import certifi
 import pytest
+import trustme
 
 from joulepath.carbon.catalogue import mix, providers, yearly
 from joulepath.carbon.config import read
@@ -19,7 +19,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     for name in ("token", "password"):
         (tmp_path / name).write_text(f"{name}\n")
         (tmp_path / name).chmod(0o600)
-    (tmp_path / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     text = """
 sources:
   ember: {zones: [DE, FR]}
