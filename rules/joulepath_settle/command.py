@@ -16,7 +16,7 @@ from joulepath_prometheus.arguments import prometheus as server
 from joulepath_report import output
 from joulepath_report.period import HOUR, chosen, moment, slots, unix
 from joulepath_report.questions import Questions
-from joulepath_rules.history import closes_after
+from joulepath_rules.settled import written_after
 from joulepath_settle.factors import Factors, asked, factors
 from joulepath_settle.settled import Settled, open_metrics, settle
 from joulepath_topology import read
@@ -38,8 +38,7 @@ def run(args: argparse.Namespace) -> int:
         since = seconds(args.since)
     except ValueError:
         raise UsageError(f"--since: must be a duration such as 7d: {args.since!r}") from None
-    # An hour is recorded a while after its end; a later one is not there yet.
-    begin, end = chosen(begin, end, since, time.time() - closes_after(topology) - HEAD)
+    begin, end = chosen(begin, end, since, time.time() - written_after(topology) - HEAD)
     begin, end = math.ceil(begin / HOUR) * HOUR, math.floor(end / HOUR) * HOUR
     if begin >= end:
         option = "--since" if args.begin is None else "--from"
@@ -86,9 +85,9 @@ def told(questions: Questions, found: Factors, settled: Settled) -> Iterable[str
     if settled.waiting:
         yield f"{settled.waiting} hours of applications wait for a factor of a site where they used energy"
     for one in settled.corrections:
-        # The samples of these hours, and no others: each is at the moment when its hour closes.
-        first, last = (questions.slots[one.hours[at]].end for at in (0, -1))
-        begin, end = (f"{moment(at).replace(' ', 'T')}Z" for at in (first, last + HOUR))
+        # The samples of these hours, and no others.
+        first, last = (questions.slots[one.hours[at]].end + written_after(questions.topology) for at in (0, -1))
+        begin, end = (f"{moment(at).replace(' ', 'T')}Z" for at in (first - HOUR / 2, last + HOUR / 2))
         yield (
             f"{one.site}: the source has corrected settled hours ({len(one.hours)}, by up to {one.most:.1%}): "
             f"to write them again, delete start={begin}&end={end} first (docs/guides/carbon.md)"

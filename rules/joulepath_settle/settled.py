@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from joulepath.errors import JoulepathError
 from joulepath_report.questions import Questions, Rows
 from joulepath_rules import settled as series
-from joulepath_rules.history import BY_SITE, closes_after
+from joulepath_rules.history import BY_SITE
 from joulepath_settle.factors import Factors
 from joulepath_topology import Topology
 from joulepath_topology.promql import quote
@@ -93,7 +93,7 @@ def _corrections(before: Rows, now: Rows) -> Iterator[Correction]:
 
 
 def open_metrics(questions: Questions, settled: Settled) -> str:
-    """The text for `promtool tsdb create-blocks-from openmetrics`. A sample is at the moment when its hour closes."""
+    """The text for `promtool tsdb create-blocks-from openmetrics`."""
     topology = questions.topology
     lines = [
         f"# TYPE {series.FACTOR} gauge",
@@ -115,4 +115,4 @@ def _samples(questions: Questions, name: str, by: tuple[str, ...], rows: Rows, t
         }
         written = ",".join(f"{label}={quote(value)}" for label, value in labels.items())
         for number, value in sorted(row.items()):
-            yield f"{name}{{{written}}} {value!r} {questions.slots[number].end + closes_after(topology):.3f}"
+            yield f"{name}{{{written}}} {value!r} {questions.slots[number].end + series.written_after(topology):.3f}"

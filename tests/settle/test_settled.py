@@ -122,14 +122,13 @@ def test_average_of_a_year_stands_for_each_hour() -> None:
     assert found.of_sites["mast", "location"] == dict.fromkeys(range(4), 1.5 * 344.14 / 3.6e6)
 
 
-def test_file_has_each_hour_at_the_moment_it_closes() -> None:
+def test_file_has_each_hour_half_an_hour_after_its_end() -> None:
     found, settled = settled_with({})
     questions = Told(plant(), SLOTS, energies())
     text = open_metrics(questions, settled)
     families = {family.name: family for family in text_string_to_metric_families(text)}  # type: ignore[no-untyped-call]
     first = families[names.GRAMS].samples[0]
-    # One minute for the last rows, and the interval of the slower group: 60 s.
-    assert float(first.timestamp) == START + HOUR + 120
+    assert float(first.timestamp) == START + HOUR + 1800
     assert first.labels["state"] == "settled"
     assert len(families[names.GRAMS].samples) == sum(len(row) for row in settled.grams.values())
     lines = list(told(questions, found, settled))

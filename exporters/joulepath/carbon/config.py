@@ -2,6 +2,7 @@
 """The configuration file of `joulepath carbon`; docs/guides/carbon.md describes its keys."""
 
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,6 +122,7 @@ def _questions(provider: Provider, model: SourceModel, folder: Path) -> Iterable
         model.user or "",
         "" if model.password_file is None else secret.of_file(folder / model.password_file, "password_file"),
     )
+    ca_file = None if model.ca_file is None else _certificates(folder / model.ca_file)
     for zone in _zones(provider, model):
         for boundary in _several(model.boundary) or provider.boundaries[:1]:
             known, year = _known_point(zone) if provider.form == "table" else (None, "")
@@ -131,11 +133,22 @@ def _questions(provider: Provider, model: SourceModel, folder: Path) -> Iterable
                 model.interval or provider.refresh_seconds,
                 secrets,
                 model.origin,
-                None if model.ca_file is None else folder / model.ca_file,
+                ca_file,
                 known,
                 year,
                 tuple(paths),
             )
+
+
+def _certificates(path: Path) -> Path:
+    """The path of a file that TLS can use."""
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise UsageError(f"ca_file: {path} has no certificates in PEM") from None
+    except OSError as error:
+        raise UsageError(f"ca_file: {path} cannot be read: {error.strerror}") from None
+    return path
 
 
 def _token(path: Path) -> str:

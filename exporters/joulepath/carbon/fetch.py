@@ -123,6 +123,8 @@ class Fetcher:
             raise JoulepathError(f"does not answer within {self._timeout:g} s") from None
         except requests.exceptions.SSLError:
             raise JoulepathError("has a certificate that is not trusted: ca_file names other authorities") from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+            raise JoulepathError("cannot be asked: HTTPS_PROXY, or HTTP_PROXY, is not http://HOST:PORT") from None
         except requests.ConnectionError:
             raise JoulepathError("is not reached: is the network, or the proxy, up?") from None
         except (OSError, urllib3.exceptions.HTTPError, ValueError) as error:

@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import pytest
+import trustme
 
 from joulepath.carbon.catalogue import mix, providers, yearly
 from joulepath.carbon.config import read
@@ -18,6 +19,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     for name in ("token", "password"):
         (tmp_path / name).write_text(f"{name}\n")
         (tmp_path / name).chmod(0o600)
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     text = """
 sources:
   ember: {zones: [DE, FR]}
@@ -75,11 +77,15 @@ sources:
         ("sources: {uk: {origin: 'https://a:b@c'}}", "sources.uk.origin: cannot hold a login"),
         ("sources: {entsoe: {zones: [DE-LU]}}", "sources.entsoe.token_file: is missing"),
         ("sources: {entsoe: {zones: [DE-LU], token_file: absent}}", "sources.entsoe.token_file: "),
+        ("sources: {uk: {ca_file: absent.pem}}", "absent.pem cannot be read: No such file or directory"),
+        ("sources: {uk: {ca_file: carbon.yaml}}", "sources.uk.ca_file: "),
+        ("sources: {uk: {ca_file: carbon.yaml}}", "carbon.yaml has no certificates in PEM"),
         ("sources: {watttime: {zones: [CAISO_NORTH], user: a}}", "sources.watttime.password_file: is missing"),
         ("sources: {uk: {zone: [GB]}}", "unknown key 'zone' (did you mean zones?)"),
     ],
 )
 def test_each_mistake_names_its_place(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "carbon.yaml").write_text(text)
     with pytest.raises(UsageError) as error:
         read(tmp_path / "carbon.yaml", text)
     assert words in str(error.value)

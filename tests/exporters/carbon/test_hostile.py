@@ -141,6 +141,13 @@ def test_key_that_a_source_repeats_stays_hidden(web: requests_mock.Mocker, reply
     assert str(error.value).isprintable()
 
 
+@pytest.mark.parametrize("fault", [requests.exceptions.InvalidSchema, requests.exceptions.InvalidProxyURL])
+def test_proxy_that_cannot_be_is_named(web: requests_mock.Mocker, fault: type[Exception]) -> None:
+    web.get(requests_mock.ANY, exc=fault("socks5://user:secret@proxy"))
+    with pytest.raises(JoulepathError, match=r"^uk/GB: cannot be asked: HTTPS_PROXY, or HTTP_PROXY, is not http://"):
+        asyncio.run(source(QUESTION).read())
+
+
 def test_slow_answer_ends_at_the_deadline(web: requests_mock.Mocker) -> None:
     clock = iter(range(0, 1000, 25))  # each look at the clock is 25 s later
     web.get(requests_mock.ANY, text=json.dumps(UK))
