@@ -185,7 +185,7 @@ def _words(answer: Effect) -> Iterator[str]:
         change = f"The meters show {abs(saved.value):.1f} W {verb}{_interval(saved)}"
         yield f"{change}, {part:.1f} % of their {answer.meters:.1f} W."
     if moved_units := list(_weighed(answer)):
-        yield f"For all hosts that is {' and '.join(moved_units)}."
+        yield f"All hosts: {', '.join(moved_units)}."
     if abs(answer.idle_saved) >= LEAST:
         verb = "falls" if answer.idle_saved > 0 else "rises"
         yield f"Idle power of hosts {verb} by {abs(answer.idle_saved):.1f} W; the rest follows traffic."
@@ -224,7 +224,7 @@ def _weighed(answer: Effect) -> Iterator[str]:
 def _interval(saved: Span) -> str:
     """The ends of the interval, in brackets; of one with 0 in it in words."""
     if saved.low is None or saved.high is None:
-        return " (interval not known)"
+        return " (interval not known: some `marginal` has none)"
     if saved.low == saved.high:
         return ""
     if saved.low < 0 < saved.high:
