@@ -195,7 +195,10 @@ def _words(answer: Effect) -> Iterator[str]:
     kept = fallen - max(saved.value, 0.0)
     if kept >= LEAST and moved:
         names = " and ".join(f"{name} ({watts:+.1f} W)" for name, watts in moved.items())
-        yield f"Shares fall by {fallen:.1f} W. {kept:.1f} W of that are not saved: they stay, and count for {names}."
+        yield (
+            f"Shares fall by {fallen:.1f} W. {kept:.1f} W of that are not saved: hosts still draw them, idle or for "
+            f"others, and they count for {names}."
+        )
     for far in answer.beyond:
         of = "" if far.application is None else f" of {far.application}"
         yield (

@@ -111,8 +111,9 @@ def test_the_tables_say_what_is_saved_and_what_is_not(
     assert "at the meters 820.0 788.0 -32.0 -32.0 -40.7 to -26.7" in cells
     assert "of all hosts 129.6 125.8 -3.8 -3.8 -4.9 to -3.2" in cells
     assert "of all hosts 0.2760 0.2645 -0.0115 -0.0115 -0.0146 to -0.0096" in cells
-    moved = "count for robot (+67.6 W) and unattributed (+33.3 W)."
-    assert f"Shares fall by 132.9 W. 100.9 W of that are not saved: they stay, and {moved}" in lines
+    moved = "they count for robot (+67.6 W) and unattributed (+33.3 W)."
+    stays = "hosts still draw them, idle or for others"
+    assert f"Shares fall by 132.9 W. 100.9 W of that are not saved: {stays}, and {moved}" in lines
     assert "The meters show 32.0 W less (26.7 to 40.7 W), 3.9 % of their 820.0 W." in lines
     assert "All hosts: 3.8 g/h (CO2 by location) less, 0.0115 EUR/h less." in lines
 
