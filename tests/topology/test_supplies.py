@@ -63,6 +63,7 @@ EDGE = "sites.edge.supply"
         (site(PANELS | {"watts": "200 W"}, GRID), f"{EDGE}[0].watts: must be in watts, without the unit: write 200"),
         (site(PANELS | {"watts": "sum("}, GRID), f"{EDGE}[0].watts: is not valid PromQL"),
         (site(constant(1.2)), f"{EDGE}[0].share: must be less than or equal to 1"),
+        (site(constant(40)), f"{EDGE}[0].share: must be less than or equal to 1: write 40 % as 0.4"),
         (site(constant(-1)), f"{EDGE}[0].share: must be greater than or equal to 0"),
         (site(GRID | {"source": None}), f"{EDGE}[0]: grid_zone and source belong together"),
         (site(GRID | {"grams_per_kwh": 1}), f"{EDGE}[0]: has grams_per_kwh and a live factor"),
@@ -89,7 +90,7 @@ EDGE = "sites.edge.supply"
         ),
         (
             site(GRID | {"name": "other", "share": 0.5}, GRID | {"boundary": "direct"}),
-            f"{EDGE}[1].boundary: is direct, and another lifecycle: CO2 of both would be added",
+            f"{EDGE}[1].boundary: is direct, and that of {EDGE}[0] lifecycle: CO2 of both would be added: write the",
         ),
         (
             site(hourly(0.5, DAYTIME | {"share": 0.8}), constant(0.5)),

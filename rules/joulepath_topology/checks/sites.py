@@ -7,7 +7,7 @@ from typing import Literal
 
 from joulepath_topology.hours import DAY, DAYS
 from joulepath_topology.model import Topology
-from joulepath_topology.problem import Place, Problem
+from joulepath_topology.problem import Place, Problem, path
 from joulepath_topology.queries import factors
 from joulepath_topology.supplies import Supply
 
@@ -65,14 +65,14 @@ def _boundaries(topology: Topology) -> Iterator[Problem]:
             if entry.grid_zone is None:
                 continue
             if seen is not None and entry.boundary != seen[1]:
-                yield _mixed(
-                    (*place, "boundary"), (*seen[0], "boundary"), f"is {entry.boundary}, and another {seen[1]}"
-                )
+                text = f"is {entry.boundary}, and that of {path(seen[0])} {seen[1]}"
+                yield _mixed((*place, "boundary"), (*seen[0], "boundary"), text)
             seen = seen or (place, entry.boundary)
 
 
 def _mixed(place: Place, other: Place, text: str) -> Problem:
-    return Problem(place, f"{text}: CO2 of both would be added; write another topology, with another name", (other,))
+    cure = "write the same at both, or a second topology with another name"
+    return Problem(place, f"{text}: CO2 of both would be added: {cure}", (other,))
 
 
 def _supplies(place: Place, supplies: tuple[Supply, ...]) -> Iterator[Problem]:

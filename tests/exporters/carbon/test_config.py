@@ -59,6 +59,8 @@ sources:
         ("sources: {ember: {zones: [DE, DE]}}", "sources.ember.zones: DE stands twice"),
         ("sources: {ember: {zones: [DE], interval: 7200}}", "sources.ember: comes with the program and is not asked"),
         ("sources: {uk: {zones: [FR]}}", "sources.uk.zones: 'FR' is not a zone of Carbon Intensity API"),
+        ("sources: {uk: {zones: [UK]}}", "NESO, Great Britain: it has GB only"),
+        ("sources: {uk: {interval: 5m}}", "sources.uk.interval: must be a number"),
         (
             "sources: {uk: {boundary: lifecycle}}",
             "sources.uk.boundary: Carbon Intensity API of NESO, Great Britain has direct",
@@ -135,3 +137,11 @@ def test_example_with_all_sources_is_read(tmp_path: Path) -> None:
         (tmp_path / name).write_text("key\n")
         (tmp_path / name).chmod(0o600)
     assert {question.provider.name for question in read(path)} == providers().keys()
+
+
+def test_one_wrong_boundary_is_one_line(tmp_path: Path) -> None:
+    """It may be a word or a list of words, and only the form that stands there is spoken of."""
+    with pytest.raises(UsageError) as error:
+        read(tmp_path / "c.yaml", "sources: {electricitymaps: {zones: [DE], token_file: x, boundary: life-cycle}}")
+    (line,) = error.value.messages
+    assert line.endswith("sources.electricitymaps.boundary: must be 'lifecycle' or 'direct'")
