@@ -53,6 +53,9 @@ FLAGS: Mapping[str, Words] = {
 }
 """By option: the section and key of the scenario, how the value is read, and the help."""
 
+PAIRS = {"instead": "camera=large:small", "asleep": "ru-1=0.5:20"}
+"""Examples of the options with two values."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments."""
@@ -125,7 +128,7 @@ def _pairs(args: argparse.Namespace, option: str) -> list[tuple[str, str]]:
 def _two(option: str, value: str) -> tuple[str, str]:
     before, colon, after = value.partition(":")
     if not before or not colon or not after:
-        raise UsageError(f"--{option}: needs two values with a colon between them: {value!r}")
+        raise UsageError(f"--{option}: must be {PAIRS[option]} or the like: {value!r}")
     return before, after
 
 

@@ -185,7 +185,7 @@ def _words(answer: Effect) -> Iterator[str]:
         change = f"The meters show {abs(saved.value):.1f} W {verb}{_interval(saved)}"
         yield f"{change}, {part:.1f} % of their {answer.meters:.1f} W."
     if moved_units := list(_weighed(answer)):
-        yield f"For all hosts that is {' and '.join(moved_units)}."
+        yield f"All hosts: {', '.join(moved_units)}."
     if abs(answer.idle_saved) >= LEAST:
         verb = "falls" if answer.idle_saved > 0 else "rises"
         yield f"Idle power of hosts {verb} by {abs(answer.idle_saved):.1f} W; the rest follows traffic."
@@ -195,7 +195,10 @@ def _words(answer: Effect) -> Iterator[str]:
     kept = fallen - max(saved.value, 0.0)
     if kept >= LEAST and moved:
         names = " and ".join(f"{name} ({watts:+.1f} W)" for name, watts in moved.items())
-        yield f"Shares fall by {fallen:.1f} W. {kept:.1f} W of that are not saved: they stay, and count for {names}."
+        yield (
+            f"Shares fall by {fallen:.1f} W. {kept:.1f} W of that are not saved: hosts still draw them, idle or for "
+            f"others, and they count for {names}."
+        )
     for far in answer.beyond:
         of = "" if far.application is None else f" of {far.application}"
         yield (
@@ -224,7 +227,7 @@ def _weighed(answer: Effect) -> Iterator[str]:
 def _interval(saved: Span) -> str:
     """The ends of the interval, in brackets; of one with 0 in it in words."""
     if saved.low is None or saved.high is None:
-        return " (interval not known)"
+        return " (interval not known: some `marginal` has none)"
     if saved.low == saved.high:
         return ""
     if saved.low < 0 < saved.high:

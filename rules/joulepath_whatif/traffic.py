@@ -127,7 +127,8 @@ def _move(
                 f"applications.{name}.instead: the policy of {after} divides {blind[0]} bytes, which are not known at "
                 f"{before}: name a component with another policy"
             )
-        passed = _passed(topology, name, before, after)
+        # Where that one is replaced, too, its own traffic leaves it.
+        passed = after not in change.instead and _passed(topology, name, before, after)
         for by in dict.fromkeys([*map(amount_of, counted(topology, after)), *directed]):
             if (before, by) in left and not passed:
                 then[name, after, by] = then.get((name, after, by), 0.0) + left[before, by]

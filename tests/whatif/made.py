@@ -44,6 +44,8 @@ class Change:
     tokens: float = 1.0
     instead: Mapping[str, str] = field(default_factory=dict)
     static: Mapping[str, float] = field(default_factory=dict)
+    sites: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """New keys of sites."""
 
     def words(self) -> list[str]:
         """As arguments of the command."""
@@ -56,21 +58,31 @@ class Change:
             found += ["--instead", f"{self.who}={one}:{other}"]
         for host, watts in self.static.items():
             found += ["--static-watts", f"{host}={watts}"]
+        for site, keys in self.sites.items():
+            for key, value in keys.items():
+                found += [f"--{key.replace('_', '-')}", f"{site}={value}"]
         return found
 
 
 class House:
-    """A random house: the same seed has the same house. `number` makes its names its own."""
+    """A random house: the same seed has the same house. `number` makes its names its own.
+
+    Hosts that are shared or several are divided, so that it is known which part of them follows work.
+    """
 
     def __init__(self, seed: int, number: int, change: Change | None = None) -> None:
         chance = random.Random(seed)
         self.number = number
         self.name = f"house-{number}"
         self.static = {host: chance.choice([40.0, 60.0, 100.0]) for each in HOSTS.values() for host in each}
-        self.divided = {host: host in {"h1", "hs", "amf"} or chance.random() < 0.8 for host in self.static}
+        self.divided = {host: host in {"h1", "hs", "amf", "g1", "g2"} or chance.random() < 0.8 for host in self.static}
         self.base = {name: chance.uniform(5, 30) for name in HOSTS}
         self.joules = {name: chance.uniform(1e-5, 4e-5) for name in HOSTS} | {"amf": 0.0, "ru": 0.0}
         self.joules |= {name: chance.uniform(0.2, 0.8) for name in MODELS}
+        self.sites = {
+            "s": {"grams_per_kwh": 360.0, "market_grams_per_kwh": 50.0, "overhead": 1.1, "price_per_kwh": 0.2},
+            "t": {"grams_per_kwh": 100.0, "overhead": 1.0, "price_per_kwh": 0.3},
+        }
         self.each_packet = chance.uniform(0.005, 0.02)
         self.policies = {name: self._policy(name, chance) for name in HOSTS if name != "amf"}
         self.held = {name: 1000.0 * chance.randint(50, 200) for name in APPLICATIONS}
@@ -105,6 +117,7 @@ class House:
         self.paths[who] = list(dict.fromkeys(change.instead.get(name, name) for name in self.paths[who]))
         self.models[who] = [change.instead.get(name, name) for name in self.models[who]]
         self.static |= change.static
+        self.sites = {name: {**site, **change.sites.get(name, {})} for name, site in self.sites.items()}
 
     def senders(self, component: str) -> list[str]:
         """Those who send there: `ru` is counted at n0, with all of its others."""
@@ -124,9 +137,9 @@ class House:
         return yaml.safe_dump(
             {
                 "name": self.name,
-                "interval": "2s",
-                "window": "10s",
-                "sites": {"s": {"grams_per_kwh": 360}},
+                "interval": "5s",
+                "window": "20s",
+                "sites": {name: self._site(name, site) for name, site in self.sites.items()},
                 "hosts": {host: self._host(host, number) for number, host in enumerate(self.static)},
                 "components": {name: self._component(name) for name in HOSTS},
                 "applications": {
@@ -141,8 +154,18 @@ class House:
             }
         )
 
+    def _site(self, name: str, keys: Mapping[str, float]) -> dict[str, Any]:
+        """In one the contract is one of its own, and in the other that of the grid."""
+        market = keys.get("market_grams_per_kwh")
+        return {
+            "grams_per_kwh": keys["grams_per_kwh"],
+            "market": "location" if market is None else {"grams_per_kwh": market},
+            "overhead": keys["overhead"],
+            "price": {"currency": {"s": "EUR", "t": "CHF"}[name], "per_kwh": keys["price_per_kwh"]},
+        }
+
     def _host(self, host: str, number: int) -> dict[str, Any]:
-        entry: dict[str, Any] = {"site": "s", "power": [{"pdu": self.name, "outlets": [str(number)]}]}
+        entry: dict[str, Any] = {"site": "st"[number % 2], "power": [{"pdu": self.name, "outlets": [str(number)]}]}
         if host in {"g1", "g2"}:
             entry["pool"] = "gpus"
         if self.divided[host]:

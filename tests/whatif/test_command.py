@@ -111,10 +111,11 @@ def test_the_tables_say_what_is_saved_and_what_is_not(
     assert "at the meters 820.0 788.0 -32.0 -32.0 -40.7 to -26.7" in cells
     assert "of all hosts 129.6 125.8 -3.8 -3.8 -4.9 to -3.2" in cells
     assert "of all hosts 0.2760 0.2645 -0.0115 -0.0115 -0.0146 to -0.0096" in cells
-    moved = "count for robot (+67.6 W) and unattributed (+33.3 W)."
-    assert f"Shares fall by 132.9 W. 100.9 W of that are not saved: they stay, and {moved}" in lines
+    moved = "they count for robot (+67.6 W) and unattributed (+33.3 W)."
+    stays = "hosts still draw them, idle or for others"
+    assert f"Shares fall by 132.9 W. 100.9 W of that are not saved: {stays}, and {moved}" in lines
     assert "The meters show 32.0 W less (26.7 to 40.7 W), 3.9 % of their 820.0 W." in lines
-    assert "For all hosts that is 3.8 g/h (CO2 by location) less and 0.0115 EUR/h less." in lines
+    assert "All hosts: 3.8 g/h (CO2 by location) less, 0.0115 EUR/h less." in lines
 
 
 @pytest.mark.unit
@@ -160,7 +161,7 @@ def test_a_server_without_figures_is_refused_in_one_line(
             ["--resolution", "camera=big:1x1"],
             "applications.camera.resolution: must be a number, or a resolution such",
         ),
-        (["--instead", "camera=llm"], "--instead: needs two values with a colon between them: 'llm'"),
+        (["--instead", "camera=llm"], "--instead: must be camera=large:small or the like: 'llm'"),
         (["--instead", "camera=small:llm"], "applications.camera.instead.small: 'small' is not in the topology"),
         (["--instead", "camera=llm:smal"], "instead.llm: 'smal' is not in the topology (did you mean small?)"),
         (["--instead", "camera=llm:llm"], "camera.instead.llm: is replaced by itself: name another component"),
@@ -172,6 +173,7 @@ def test_a_server_without_figures_is_refused_in_one_line(
             ["--joules-per-token", "upf-1=2"],
             "components.upf-1.joules_per_token: upf-1 counts no tokens, but packets and",
         ),
+        (["--asleep", "gpu-1=0.5"], "--asleep: must be ru-1=0.5:20 or the like: '0.5'"),
         (["--at", "llm=moon"], "scenario: components.llm.site: 'moon' is not in the topology"),
         (["--asleep", "gpu-1=2:0"], "scenario: hosts.gpu-1.asleep: must be less than or equal to 1"),
         (["--overhead", "edge=0.5"], "scenario: sites.edge.overhead: must be greater than or equal to 1"),

@@ -146,14 +146,15 @@ def test_packets_that_pass_both_components_are_not_counted_twice() -> None:
         whole={**here.whole, **{key[1:]: rate for key, rate in camera.items()}},
     )
 
-    def watts(traces: str) -> float:
+    def watts(traces: str, **instead: str) -> float:
         own = text.replace('camera: {traces: [{ioam_namespace: 123, id: "0a"}]', f"camera: {{traces: [{traces}]")
-        scenario = Scenario.model_validate({"applications": {"camera": {"instead": {"one": "two"}}}})
+        scenario = Scenario.model_validate({"applications": {"camera": {"instead": instead or {"one": "two"}}}})
         return effect(house.topology(own), here, scenario).saved.value
 
     behind = '{ioam_namespace: 123, id: "0a", path: [one, two]}'
     first, second = behind.replace("0a", "0c").replace(", two", ""), behind.replace("0a", "0d").replace("one, ", "")
     assert watts(behind) == pytest.approx(6)
+    assert watts(behind, one="two", two="one") == pytest.approx(0)
     assert watts(f"{first}, {second}") == pytest.approx(0)
     with pytest.raises(JoulepathError, match=r"camera\.instead\.one: some of its traces pass two already, and others"):
         watts(f"{behind}, {first}")
