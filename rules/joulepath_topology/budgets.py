@@ -9,7 +9,6 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from joulepath_topology import promql
-from joulepath_topology.clocks import clock
 from joulepath_topology.common import Choice, Entry, Joules, Name, Seconds
 from joulepath_topology.durations import duration
 from joulepath_topology.hours import TimeZone
@@ -50,13 +49,6 @@ def _part(value: object) -> float:
     if found is None or not 0 < float(found[1]) <= 100:
         raise ValueError("must be a part of the budget, such as 5%, at most 100%")
     return float(found[1]) / 100
-
-
-def _whole_hours(name: str) -> str:
-    zone = clock(name)
-    if any(offset % HOUR for offset in (zone.standard, *(each.shift for each in zone.changes))):
-        raise ValueError(f"{name} is not whole hours from UTC, and the rules add up UTC hours: leave it out for UTC")
-    return name
 
 
 def _hours(value: float) -> float:
@@ -110,7 +102,7 @@ class Budget(Choice):
     """Period of the calendar; a week begins on Monday. Or `window`."""
     window: Annotated[Seconds, AfterValidator(_hours)] | None = None
     """Rolling window of whole hours, `2h` to `31d`: the running hour and those before it."""
-    time_zone: Annotated[TimeZone, AfterValidator(_whole_hours)] | None = None
+    time_zone: TimeZone | None = None
     """Time zone of the calendar, such as `Europe/Berlin`, with daylight saving time; without it UTC."""
     labels: OwnLabels = Field(default_factory=dict)
     """Labels of the budget's series and alerts, for routing; `severity` takes the place of the alerts' own."""
@@ -124,8 +116,14 @@ class Budget(Choice):
         if not isinstance(value, dict):
             return value
         other = [key for key in value if key not in cls.model_fields]
+        if SEVERITY in other:
+            raise ValueError("severity is one of the labels: write `labels: {severity: page}`")
         if len(other) != 1 or not isinstance(value[other[0]], str) or set(cls.kinds) & value.keys():
             return value
+        if other[0] in RESERVED:
+            raise ValueError(
+                f"a {other[0]} cannot have a budget: an application, a site or a label of applications can"
+            )
         rest = {key: item for key, item in value.items() if key not in other}
         return {**rest, "label": {other[0]: value[other[0]]}}
 
@@ -142,13 +140,24 @@ class Budget(Choice):
             raise ValueError("label needs one name with its value, such as {team: vision}")
         amounts = [key for key in self.QUANTITIES if getattr(self, key) is not None]
         if len(amounts) != 1:
-            raise ValueError(f"needs one of {', '.join(self.QUANTITIES)}")
+            raise ValueError(
+                f"has {' and '.join(amounts)}: write a budget for each"
+                if amounts
+                else f"needs one of {', '.join(self.QUANTITIES)}"
+            )
         if (self.per is None) == (self.window is None):
-            raise ValueError("needs one of per, window")
+            raise ValueError("needs one of per, window" if self.per is None else "has per and window: keep one of them")
         if self.window is not None and self.time_zone is not None:
             raise ValueError("has a window and a time_zone: a window is as long everywhere, so leave the time_zone out")
         if self.basis != "location" and self.co2 is None:
             raise ValueError("basis belongs to co2")
+        alerts = [(each.within, self.labels.get(SEVERITY, each.severity)) for each in self.burn or ()]
+        for number, alert in enumerate(alerts):
+            if alert in alerts[:number]:
+                raise ValueError(
+                    f"burn[{number}] has the time and the severity of burn[{alerts.index(alert)}], so that nothing "
+                    "tells their alerts apart: give it another `within`"
+                )
         if self.of[0] in self.labels:
             raise ValueError(f"{self.of[0]!r} stands under labels, and the budget has it already")
         return self

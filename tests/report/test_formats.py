@@ -164,5 +164,8 @@ def test_latex_leaves_out_a_table_that_fits_no_page() -> None:
 def test_the_terminal_shows_policies_that_were_compared(spread: float | None, *, shown_there: bool) -> None:
     """Another table of dashes tells nothing."""
     columns = (Column("application", "application"), Column("spread", "spread", "ratio"))
-    table = Table("policies", "Policies", columns, (("camera", spread),))
-    assert ("Policies" in text.terminal(replace(REPORT, tables=(table,)))) is shown_there
+    table = Table("policies", "Policies", columns, (("camera", spread),), "Under one each. Energy is not known: why.")
+    written = text.terminal(replace(REPORT, tables=(table,)))
+    assert ("Policies" in written) is shown_there
+    assert ("\nnote: Energy is not known: why." in written) is shown_there
+    assert "Under one each" not in written

@@ -115,6 +115,31 @@ def metered() -> Case:
     )
 
 
+def charging() -> Case:
+    """The battery is charged at two of three evaluations and delivers 150 W at the third, 50 W as a mean; then it is
+    charged alone, while the inverter takes 5 W by phases of 20, 20 and -45 W: all is from the grid, 400 g/kWh."""
+    text = SUPPLIES.replace("joules: battery_joules_total", "watts: battery_watts")
+    return Case(
+        "charging",
+        topology(text),
+        {
+            **BYTES,
+            'pv_watts{phase="1"}': "20x60",
+            'pv_watts{phase="2"}': "20x60",
+            'pv_watts{phase="3"}': "-45x60",
+            "battery_watts": " ".join(["150 -50 -50"] * 8) + " -50x40",
+            f"{AVERAGE}{{{ZONE}}}": "400x100",
+        },
+        {
+            # Prometheus 2 counts 3 of 9 evaluations of the window and Prometheus 3 counts 3 of 8: 50 or 56 of 500 W.
+            (5, 'count(supply:share:ratio{supply="battery"} > 0.09 < 0.12)'): {"": 1},
+            (5, 'sum(supply:share:ratio{supply!="panels"})'): {"": 1},
+            (12, "supply:share:ratio"): supply(panels=0, battery=0, grid=1),
+            (12, 'site:co2_grams_per_second{basis="location"} * 3600'): {'basis="location",site="hall"': 0.5 * 400},
+        },
+    )
+
+
 OVERHEAD = (
     """
 sites: {hall: {grams_per_kwh: 400, price: {currency: EUR, per_kwh: 0.25}, overhead: {query: 'pue{site="hall"}'}}}
@@ -268,6 +293,8 @@ def marginal() -> Case:
         },
         {
             (5, GRAMS): {"": 0.4 * 700},
+            # The kind of what is recorded is a label of the site.
+            (5, "joulepath_topology_site"): {'factor="marginal",site="hall"': 1},
             (5, "supply:factor:info"): {
                 'basis="location",boundary="lifecycle",factor="marginal",grid_zone="DE",site="hall",source="made",'
                 'state="estimated",supply="grid"': 1
@@ -469,7 +496,7 @@ def by_hours() -> Case:
     )
 
 
-CASES = [guide, by_hours, metered, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
+CASES = [guide, by_hours, metered, charging, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
 
 
 def test_supplies_are_the_numbers_worked_out_by_hand(promtool: Path, tmp_path: Path) -> None:
