@@ -11,7 +11,7 @@ from joulepath_report.numbers import MICRO, heading, shown
 from joulepath_report.period import moment
 
 IN_TERMINAL = re.compile(
-    "applications|application-(parts|segments)|label-.*|per-unit|marginal|components|hosts|sites|supplies|sci|sci-per-unit|"
+    "applications|application-(parts|segments)|label-.*|per-unit|marginal|components|hosts|sites|supplies|sci(-.*)?|"
     "budgets(-.*)?|policies|changes"
 )
 """The tables that a terminal shows; files have all."""

@@ -7,7 +7,7 @@ import promql_parser as promql
 from scripts.generate import modules
 
 from joulepath.metrics import Metric
-from joulepath_rules import series
+from joulepath_rules import series, settled
 from joulepath_rules.constants import PREFIX, constants
 from joulepath_topology import read
 from tests.conftest import ROOT
@@ -41,7 +41,9 @@ def _exported(metric: Metric) -> Iterator[str]:
 EXPORTED = {
     name: {*metric.labels, *TARGET} for _, metrics in modules() for metric in metrics for name in _exported(metric)
 }
-KNOWN = {**PUBLIC, **CONSTANTS, **PROMETHEUS, **EXPORTED}
+# `joulepath carbon settle` writes it.
+SETTLED = {settled.GRAMS: {"topology", "application", "segment", "basis", "state"}}
+KNOWN = {**PUBLIC, **SETTLED, **CONSTANTS, **PROMETHEUS, **EXPORTED}
 
 
 def has_topology(name: str) -> bool:

@@ -47,3 +47,25 @@ def test_a_bar_stands_for_the_hour_that_ends_there(promtool: Path, tmp_path: Pat
     series = {name: by_minute(text) for name, text in factory.everything().items()}
     plant = topology("interval: 1m\nwindow: 4m" + factory.TOPOLOGY)
     run(promtool, tmp_path, [Case("hours", plant, series, expect, step=60)])
+
+
+def test_a_settled_hour_stands_where_the_recorded_one_does(promtool: Path, tmp_path: Path) -> None:
+    """Of the hour until minute 120: recorded three minutes later, and settled at its very end, in two segments each."""
+    panels = json.loads((ROOT / "grafana" / "dashboards" / "carbon.json").read_text())["panels"]
+    recorded, settled, sci = (
+        filled(target["expr"]) for panel in panels for target in panel.get("targets", ()) if ":1h" in target["expr"]
+    )
+    own = 'topology="joulepath",application="a"'
+    series = {f"application:sci_grams:1h{{{own}}}": "_x123 90 stale"}
+    for segment, now, then in (("network", 20, 18), ("model", 10, 11)):
+        labels = f'{own},segment="{segment}",basis="location"'
+        series[f"application:co2_grams:1h{{{labels}}}"] = f"_x123 {now} stale"
+        series[f'application:settled_co2_grams:1h{{{labels},state="settled"}}'] = f"_x120 {then} stale"
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
+        (120, recorded): {'application="a"': 30},
+        (120, settled): {'application="a"': 29},
+        (120, sci): {'application="a"': 90},
+        **{(180, query): {} for query in (recorded, settled, sci)},
+    }
+    plant = topology(factory.TOPOLOGY)
+    run(promtool, tmp_path, [Case("settled", plant, series, expect, step=60, only=frozenset({"nothing"}))])

@@ -3,7 +3,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from joulepath_dashboards.carbon import bases, embodied, factors, sources, supplies
+from joulepath_dashboards.carbon import bases, embodied, factors, hours, sources, supplies
 from joulepath_dashboards.page import page, topology
 
 QUESTION = (
@@ -14,4 +14,4 @@ QUESTION = (
 
 def dashboard() -> Dashboard:
     """The whole page."""
-    return page("carbon", QUESTION, [topology()], (factors, sources, supplies, bases, embodied), tags=["co2"])
+    return page("carbon", QUESTION, [topology()], (factors, sources, supplies, bases, embodied, hours), tags=["co2"])

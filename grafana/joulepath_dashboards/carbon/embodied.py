@@ -11,8 +11,6 @@ from joulepath_dashboards.common import (
     GRAMS_PER_HOUR,
     TOPOLOGY,
     bars,
-    by_hour,
-    closed_hour,
     now,
     over_time,
     stacked,
@@ -52,7 +50,7 @@ def panels() -> Iterator[bargauge.Panel | table.Panel | timeseries.Panel]:
             "the topology states them for no host.",
             GRAMS_PER_HOUR,
         )
-        .span(8)
+        .span(12)
         .with_target(now(f"sort_desc(3600 * sum by (host) (host:embodied_grams_per_second{{{TOPOLOGY}}}))", "{{host}}"))
     )
 
@@ -63,21 +61,8 @@ def panels() -> Iterator[bargauge.Panel | table.Panel | timeseries.Panel]:
             "means that its CO2 is not known, or that a host on its path has no stated emissions.",
             GRAMS_PER_HOUR,
         )
-        .span(8)
+        .span(12)
         .with_target(over_time(f"3600 * {_sum('sci_grams_per_second')}", "{{application}}"))
-    )
-
-    yield (
-        by_hour(
-            "SCI by hour",
-            "Grams of CO2 of each application in each of the last 24 closed UTC hours, use and making together. A gap "
-            "means that less than half of the hour was known, or that no hour has closed since the rules run.",
-            units.Gram,
-        )
-        .span(8)
-        .with_target(
-            over_time(f"sum by (application) ({closed_hour('application:sci_grams:1h', TOPOLOGY)})", "{{application}}")
-        )
     )
 
 
