@@ -58,7 +58,9 @@ def _sites(topology: Topology) -> Rows:
     for name, site in topology.sites.items():
         live = {"overhead": "live"} if isinstance(site.overhead, Overhead) else {}
         market = {"market": "yes"} if any(supply.market for supply in site.supplies.values()) else {}
-        yield "site", 1 if isinstance(site.overhead, Overhead) else site.overhead, {"site": name, **live, **market}
+        factor = {"factor": "marginal"} if site.supplies and site.factor == "marginal" else {}
+        labels = {"site": name, **live, **market, **factor}
+        yield "site", 1 if isinstance(site.overhead, Overhead) else site.overhead, labels
         yield from _supplies(name, site)
         if site.price is not None:
             currency = {"site": name, "currency": site.price.currency}

@@ -95,8 +95,10 @@ def _of(constant: Constant) -> Iterable[str]:
         case "traffic":
             kinds = {"node": "node_total", "traced": "traced_total", "query": "node_query", "counter": "counter"}
             yield from ("traffic", kinds[labels["total"]], labels["by"], *(["node"] if "node_id" in labels else []))
-        case "policy" if labels["part"] == "static" and constant.value:
-            yield f"static_{labels['by']}"
+        case "policy":
+            yield "followed"
+            if labels["part"] == "static" and constant.value:
+                yield f"static_{labels['by']}"
         case "weight":
             yield from ("several", f"several_{'steps' if labels['by'].startswith(STEP) else labels['by']}")
         case "path":

@@ -129,3 +129,34 @@ def test_each_policy_gives_the_watts_by_hand(promtool: Path, tmp_path: Path) -> 
         for name, (policy, more, rows) in EXAMPLES.items()
     ]
     run(promtool, tmp_path, cases)
+
+
+def weights(**parts: Mapping[str, float]) -> Mapping[str, float]:
+    """The recorded weights, by part and amount."""
+    return {
+        f'by="{by}",component="sw",part="{part.replace("_", "-")}"': weight
+        for part, amounts in parts.items()
+        for by, weight in amounts.items()
+    }
+
+
+RECORDED: dict[str, Mapping[str, float]] = {
+    "packets-bytes": weights(static={"count": 1}, dynamic={"volume": 1}),
+    # The static part is one equal step for all that send.
+    "steps": weights(
+        static={"equal": 1}, dynamic={"volume": 1}, step_1={"step-1": 1}, step_2={"step-2": 1}
+    ),
+    "static-unattributed": weights(static={"unattributed": 1}, dynamic={"volume": 1}),
+    "own": weights(
+        static={"count": 0.5, "equal": 0.3, "unattributed": 0.2}, dynamic={"uplink": 0.25, "downlink": 0.75}
+    ),
+}  # fmt: skip
+
+
+def test_the_weights_of_a_policy_are_recorded_with_their_rest(promtool: Path, tmp_path: Path) -> None:
+    cases = []
+    for name, rows in RECORDED.items():
+        policy, more, _ = EXAMPLES[name]
+        now = "component:policy:ratio unless on (component, part) (component:policy:ratio{part='undivided'})"
+        cases.append(Case(f"weights-{name}", sound(data(policy, **more)), series(), {(4, now): rows}))
+    run(promtool, tmp_path, cases)

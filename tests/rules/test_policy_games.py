@@ -100,9 +100,17 @@ def sets(draw: st.DrawFn) -> list[Game]:
 
 
 def topology(drawn: Sequence[Game]) -> Topology:
+    """The topology of the games."""
+    found, problems = examine(document(drawn))
+    assert found is not None, problems
+    assert not [problem for problem in problems if problem.severity == "error"]
+    return found
+
+
+def document(drawn: Sequence[Game]) -> dict[str, Any]:
     """One host, node and component for each game."""
     reservations = {name: watts for game in drawn for name, watts in game.reservations.items()}
-    data = {
+    return {
         "sites": {"s": {}},
         "hosts": {
             f"h{number}": {
@@ -123,10 +131,6 @@ def topology(drawn: Sequence[Game]) -> Topology:
             if any(name in game.uplink for game in drawn)
         },
     }
-    found, problems = examine(data)
-    assert found is not None, problems
-    assert not [problem for problem in problems if problem.severity == "error"]
-    return found
 
 
 def component(number: int, game: Game) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def read(path: Path, text: str | None = None) -> tuple[Question, ...]:
 def _questions(provider: Provider, model: SourceModel, folder: Path) -> Iterable[Question]:
     paths = [folder / path for path in (model.token_file, model.password_file, model.ca_file) if path is not None]
     secrets = Secrets(
-        "" if model.token_file is None else secret.of_file(folder / model.token_file, "token_file"),
+        "" if model.token_file is None else _token(folder / model.token_file),
         model.user or "",
         "" if model.password_file is None else secret.of_file(folder / model.password_file, "password_file"),
     )
@@ -136,6 +136,13 @@ def _questions(provider: Provider, model: SourceModel, folder: Path) -> Iterable
                 year,
                 tuple(paths),
             )
+
+
+def _token(path: Path) -> str:
+    token = secret.of_file(path, "token_file")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(f"token_file: {path} is not a key: write the key alone, on one line")
+    return token
 
 
 def _known_point(zone: str) -> tuple[Point, str]:

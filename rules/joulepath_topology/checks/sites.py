@@ -18,6 +18,7 @@ def check(topology: Topology) -> Iterator[Problem]:
     """Factors of a kind for all or none, and supplies of which the parts are the whole."""
     yield from _markets(topology)
     yield from _kinds(topology)
+    yield from _contracts(topology)
     yield from _boundaries(topology)
     for name, site in topology.sites.items():
         if site.supply:
@@ -43,6 +44,17 @@ def _kinds(topology: Topology) -> Iterator[Problem]:
         if kind != kinds[first]:
             place: Place = ("sites", name, "factor")
             yield _mixed(place, ("sites", first, "factor"), f"is {kind}, and that of site {first!r} {kinds[first]}")
+
+
+def _contracts(topology: Topology) -> Iterator[Problem]:
+    """Factors of contracts are averages, so that they do not go with marginal ones."""
+    for name, site in topology.sites.items():
+        places: list[Place] = [place for place, entry in factors(name, site) if entry.market]
+        if site.market:
+            places = [("sites", name), *(place for place in places if place != ("sites", name))]
+        for place in places if site.factor == "marginal" else ():
+            message = "counts contracts, which are averages, and the site's factor is marginal: leave it out"
+            yield Problem((*place, "market"), message, (("sites", name, "factor"),))
 
 
 def _boundaries(topology: Topology) -> Iterator[Problem]:

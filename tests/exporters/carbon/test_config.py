@@ -85,6 +85,14 @@ def test_each_mistake_names_its_place(tmp_path: Path, text: str, words: str) -> 
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize("token", ["key\nother", "key other", "sch\u00fcssel", "key\x7f"])
+def test_file_with_more_than_a_key_is_a_mistake(tmp_path: Path, token: str) -> None:
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "token").chmod(0o600)
+    with pytest.raises(UsageError, match=r"sources\.entsoe\.token_file: .*token is not a key: write the key alone"):
+        read(tmp_path / "carbon.yaml", "sources: {entsoe: {zones: [DE-LU], token_file: token}}")
+
+
 def test_sources_that_come_with_the_program_are_complete() -> None:
     for provider in providers().values():
         assert provider.licence
