@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from joulepath_rules.chain import slow
-from joulepath_rules.history import EDGE, HOUR, any_of, once
+from joulepath_rules.history import EDGE, HOUR, any_of, clock, once
+from joulepath_rules.periods import period
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
 from joulepath_topology.budgets import Budget, Quantity
@@ -20,8 +21,11 @@ from joulepath_topology.promql import quote
 AMOUNT = "budget_part:known_amount"
 SECONDS = "budget_part:known_seconds"
 FIRST = "budget_part:first_seconds"
-CLOSED = ":1h"
-"""How the names of the three end for a closed hour."""
+
+
+def closed(name: str, span: float = HOUR) -> str:
+    """One of the three for a closed hour, or for a closed part of one: `...:1h`, `...:30m`."""
+    return f"{name}:{duration(span)}"
 
 
 @dataclass(frozen=True)
@@ -95,10 +99,13 @@ def values(topology: Topology, budgets: Iterable[Budget]) -> set[str]:
     }
 
 
-def known(topology: Topology, rate: Rate, names: Iterable[str], function: str, offset: str = "") -> str:
-    """Known amounts (function `sum`) or seconds (`count`) of an hour, by part."""
+def known(
+    topology: Topology, rate: Rate, names: Iterable[str], function: str, *, offset: float = 0, span: float = HOUR
+) -> str:
+    """Known amounts (function `sum`) or seconds (`count`) of an hour, or a span, by part."""
     # Rows of one part, such as its segments, are added; they are known at the same time.
-    rows = known_rows(topology, rate, names, function, f"[{duration(HOUR - EDGE)}]{offset}")
+    later = f" offset -{duration(offset)}" if offset else ""
+    rows = known_rows(topology, rate, names, function, f"[{duration(span - EDGE)}]{later}")
     return rate.by_part(rows, "sum" if function == "sum" else "max")
 
 
@@ -110,14 +117,16 @@ def known_rows(topology: Topology, rate: Rate, names: Iterable[str], function: s
 
 
 def hours(topology: Topology) -> Iterator[Rule]:
-    """The known amounts of each closed hour, for budgets with periods of several."""
-    found: dict[Rate, list[Budget]] = {}
+    """The known amounts of each closed hour, or part of one, for budgets with periods of several."""
+    found: dict[float, dict[Rate, list[Budget]]] = {}
     for budget in topology.budgets.values():
-        if budget.seconds > HOUR:
-            found.setdefault(rate(topology, budget), []).append(budget)
-    for each, budgets in found.items():
-        names = values(topology, budgets)
-        count = known(topology, each, names, "count")
-        yield Rule(AMOUNT + CLOSED, once(topology, known(topology, each, names, "sum")), each.labels)
-        yield Rule(SECONDS + CLOSED, once(topology, count), each.labels)
-        yield Rule(FIRST + CLOSED, once(topology, f"time() - {count}"), each.labels)
+        if (running := period(budget)).closed:
+            found.setdefault(running.grain, {}).setdefault(rate(topology, budget), []).append(budget)
+    for span, rates in found.items():
+        if span < HOUR:
+            yield clock(topology, span)
+        for each, budgets in rates.items():
+            names = values(topology, budgets)
+            amount, count = (known(topology, each, names, function, span=span) for function in ("sum", "count"))
+            for name, expr in ((AMOUNT, amount), (SECONDS, count), (FIRST, f"time() - {count}")):
+                yield Rule(closed(name, span), once(topology, expr, span), each.labels)

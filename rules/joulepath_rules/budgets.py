@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from joulepath_rules import reads
-from joulepath_rules.accounts import AMOUNT, CLOSED, FIRST, SECONDS, Rate, known, known_rows, rate, values
+from joulepath_rules.accounts import AMOUNT, FIRST, SECONDS, Rate, closed, known, known_rows, rate, values
 from joulepath_rules.chain import slow
 from joulepath_rules.history import EDGE, HOUR, any_of, at_hour, recorded
 from joulepath_rules.periods import DAY, ELAPSED, LENGTH, START, Period, clocks, now, period
@@ -61,30 +61,41 @@ class _Sums:
         yield Rule(CHARGED, f"0 * ({early}) + scalar({elapsed})\nor time() - {first}", labels)
 
     def _running(self, function: str) -> str:
-        """Of the running hour, seen from its start, where its rows lie ahead. One second back, as ELAPSED is."""
-        return at_hour(known(self.topology, self.rate, self.names, function, " offset -1h"), 1)
+        """Of the running grain, seen from its start, where its rows lie ahead. One second back, as ELAPSED is."""
+        grain = self.period.grain
+        return at_hour(known(self.topology, self.rate, self.names, function, offset=grain, span=grain), 1, grain)
 
-    def _closed(self, series: str, function: str, before: int = 0) -> str:
-        """The records of the period's hours: at each of its steps, of the step's hours, and of some before them."""
-        step = int(self.period.step / HOUR)
+    def _closed(self, series: str, function: str, before: float = 0) -> str:
+        """The records of the period's grains, at each of its steps, and of some time before it."""
+        return "\nor ".join(self._steps(series, function, before, phase) for phase in self.period.phases)
+
+    def _steps(self, series: str, function: str, before: float, phase: float) -> str:
+        """The same while the period began so many seconds after a step; from there on they are as far apart."""
+        grain = self.period.grain
+        step = int(self.period.step / grain)
         start = f"{reads.selector(self.topology, START, '', **self.period.matchers)} @ end()"
-        hours = recorded(self.topology, self._hours(series), function, step + before, step)
-        filtered = f"({hours} and on () (vector(time()) >= on () {start}))"
-        length = "1d" if self.period.step == DAY else "1h"
-        return f"{function}_over_time({filtered}[{duration(self.period.reach)}:{length}])"
+        spans = step + int(before / grain)
+        grains = recorded(self.topology, self._grains(series), function, spans, step, span=grain, later=phase)
+        moment = f"vector(time(){f' + {phase:g}' if phase else ''})"
+        since = f"{moment} >= on () {start}"
+        if len(self.period.phases) > 1:
+            since += f" and on () ({moment} - on () {start}) % {DAY:g} == 0"
+        length = "1d" if self.period.step == DAY else duration(grain)
+        return f"{function}_over_time(({grains} and on () ({since}))[{duration(self.period.reach)}:{length}])"
 
-    def _hours(self, series: str) -> str:
+    def _grains(self, series: str) -> str:
         of = f"{self.rate.of}=~{any_of(self.names)}"
-        return reads.selector(self.topology, series + CLOSED, of, **self.rate.labels)
+        return reads.selector(self.topology, closed(series, self.period.grain), of, **self.rate.labels)
 
     def _known(self, function: str, series: str) -> str:
         running = self._running(function)
         if not self.period.closed:
             return running
-        # Until it is recorded, the hour that ended last is read from its rows, unless it is the former period's.
-        written = at_hour(recorded(self.topology, self._hours(series), "last", 1, 0), 1)
-        within = f"{at_hour('vector(time())', 1)} > on () {now(self.topology, self.period, START)}"
-        last = at_hour(known(self.topology, self.rate, self.names, function), 1)
+        # Until it is recorded, the grain that ended last is read from its rows, unless it is the former period's.
+        grain = self.period.grain
+        written = at_hour(recorded(self.topology, self._grains(series), "last", 1, 0, span=grain), 1, grain)
+        within = f"{at_hour('vector(time())', 1, grain)} > on () {now(self.topology, self.period, START)}"
+        last = at_hour(known(self.topology, self.rate, self.names, function, span=grain), 1, grain)
         by = f"on (topology, {self.rate.of}, part)"
         last = f"({last}\nunless {by} {written})\nand on () ({within})"
         return self._joined("sum", running, last, self._closed(series, "sum"))
@@ -96,17 +107,17 @@ class _Sums:
         window earlier or up to an interval less. Of the first known hour only the known time is charged, but of the
         last 60 minutes all since the first row.
         """
-        topology = self.topology
+        topology, grain = self.topology, self.period.grain
         step = max(60.0, self.rate.step)
         minute = known_rows(topology, self.rate, self.names, "count", f"[{duration(step - EDGE)}]")
         ages = f"time() - {self.rate.by_part(minute, 'max')}"
         terms = [
             f"min_over_time(({ages})[1h:{duration(step)}])",
             f"time() - {self._running('count')}",
-            at_hour(f"time() - {known(topology, self.rate, self.names, 'count')}", 1),
+            at_hour(f"time() - {known(topology, self.rate, self.names, 'count', span=grain)}", 1, grain),
         ]
         if self.period.closed:
-            terms.append(self._closed(FIRST, "min", before=1))
+            terms.append(self._closed(FIRST, "min", before=HOUR))
         return f"{self._joined('min', *terms)} - {topology.window / 2 - 2 * topology.interval:g}"
 
     def _joined(self, operator: str, *terms: str) -> str:

@@ -24,6 +24,9 @@ EDGE = 0.001
 LEAST = 0.5
 
 CLOCK = "history:hour_end_seconds"
+CLOCKS = {HOUR: CLOCK, HOUR / 2: "history:half_hour_end_seconds", HOUR / 4: "history:quarter_hour_end_seconds"}
+"""The clocks of spans that are recorded like hours: those of time zones that are not whole hours from UTC."""
+
 COVERAGE = "application:coverage:ratio:1h"
 BY_SITE = "application_site:energy_joules:1h"
 
@@ -35,9 +38,7 @@ def pace(topology: Topology) -> float:
 
 def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
     """The rules of the group, the clock first."""
-    closed = f"floor(vector((time() - {_grace(topology):g}) / 3600)) * 3600"
-    yield Rule(CLOCK, f"{closed}\nunless on () (last_over_time({_own(topology, CLOCK)}[2h]) == on () {closed})")
-
+    yield clock(topology, HOUR)
     power, carbon = _own(topology, "application:power_watts"), _own(topology, "application:co2_grams_per_second")
     seconds = f"max by (topology, application) (count_over_time({power}{_hour(topology)})) * {topology.interval:g}"
     yield Rule(COVERAGE, once(topology, f"clamp_max({seconds} / 3600, 1)"))
@@ -61,23 +62,37 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
         yield Rule("application:cost:1h", _integral(topology, cost, slow(topology), "topology, application", 1))
 
 
+def clock(topology: Topology, span: float) -> Rule:
+    """When a span of so many seconds ended; a sample only in the evaluation that records it."""
+    name = CLOCKS[span]
+    closed = f"floor(vector((time() - {_grace(topology):g}) / {span:g})) * {span:g}"
+    before = f"last_over_time({_own(topology, name)}[{duration(2 * span)}])"
+    return Rule(name, f"{closed}\nunless on () ({before} == on () {closed})")
+
+
 def closes_after(topology: Topology) -> float:
     """Seconds after the end of an hour until it is closed, and may be recorded."""
     return _grace(topology)
 
 
-def recorded(topology: Topology, series: str, function: str, hours: int, ahead: int) -> str:
-    """In a subquery: what was recorded of so many hours, the last of which ends `ahead` hours after the step."""
-    return f"{function}_over_time({series}[{hours}h] offset -{duration((ahead + 1) * HOUR + _grace(topology) - EDGE)})"
+def recorded(
+    topology: Topology, series: str, function: str, spans: int, ahead: int, *, span: float = HOUR, later: float = 0
+) -> str:
+    """In a subquery: what was recorded of so many hours, the last of which ends `ahead` hours after the step.
+
+    With a span of less than an hour, of so many of these; `later` is how many seconds all of it is moved.
+    """
+    offset = duration((ahead + 1) * span + _grace(topology) + later - EDGE)
+    return f"{function}_over_time({series}[{duration(spans * span)}] offset -{offset})"
 
 
 def _own(topology: Topology, name: str) -> str:
     return reads.selector(topology, name, "")
 
 
-def at_hour(expr: str, ago: float) -> str:
-    """The expression as it was at the last full UTC hour, seen from `ago` seconds before now."""
-    return f"last_over_time(({expr})[{duration(HOUR - EDGE)}:1h] offset {duration(ago)})"
+def at_hour(expr: str, ago: float, span: float = HOUR) -> str:
+    """The expression as it was at the last full UTC hour, or span, seen from `ago` seconds before now."""
+    return f"last_over_time(({expr})[{duration(span - EDGE)}:{duration(span)}] offset {duration(ago)})"
 
 
 def any_of(names: Iterable[str]) -> str:
@@ -95,13 +110,13 @@ def _hour(topology: Topology) -> str:
     return f"[{duration(HOUR - EDGE)}] offset -{duration(topology.window / 2)}"
 
 
-def once(topology: Topology, expr: str) -> str:
-    """The expression at the end of the hour that closed, in the evaluation in which the clock says so."""
-    return f"{_closed(topology, expr)}\nand on () {reads.fresh(topology)(CLOCK, '')}"
+def once(topology: Topology, expr: str, span: float = HOUR) -> str:
+    """The expression at the end of the hour, or span, that closed, in the evaluation in which the clock says so."""
+    return f"{_closed(topology, expr, span)}\nand on () {reads.fresh(topology)(CLOCKS[span], '')}"
 
 
-def _closed(topology: Topology, expr: str) -> str:
-    return at_hour(expr, _grace(topology))
+def _closed(topology: Topology, expr: str, span: float = HOUR) -> str:
+    return at_hour(expr, _grace(topology), span)
 
 
 def _integral(topology: Topology, series: str, step: float, whole: str, hour_in_unit: float = 3600) -> str:

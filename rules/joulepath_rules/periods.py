@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The running periods of budgets: of the calendar in UTC, of the calendar of a time zone, and rolling windows.
 
-Periods begin at full UTC hours, since what is known is added up from UTC hours.
+What is known is added up from UTC hours, in a time zone that is not whole hours from UTC from their halves or quarters.
 """
 
 from collections.abc import Iterator
@@ -68,19 +68,35 @@ class Period:
         return {"per": self.name, "time_zone": self.zone or ""}
 
     @property
+    def grain(self) -> float:
+        """The seconds in which what is known is recorded: an hour, or the part of one at which it may begin."""
+        return HOUR if self.zone is None else clock(self.zone).grain
+
+    @property
     def step(self) -> float:
-        """How far apart are the moments at one of which it begins, so that whole steps of it can be added."""
-        return DAY if self.per is not None and self.zone is None else HOUR
+        """The seconds after which its parts are added up, from its beginning on."""
+        return DAY if self.per not in {None, "hour"} else self.grain
+
+    @property
+    def phases(self) -> tuple[float, ...]:
+        """The seconds after full steps of UTC at which it may begin."""
+        if self.zone is None or self.step != DAY:
+            return (0.0,)
+        rule = clock(self.zone)
+        offsets = {rule.standard, *(rule.standard + abs(each.shift) for each in rule.changes)}
+        return tuple(sorted(-offset % DAY for offset in offsets))
 
     @property
     def reach(self) -> float:
-        """How far back such a moment of the running period can be; 0 without any closed hour."""
-        return self.seconds + (HOUR if self.step == DAY or self.zone is None else 2 * HOUR) if self.closed else 0.0
+        """How far back its first step can be; 0 without any closed grain."""
+        if not self.closed:
+            return 0.0
+        return self.seconds + HOUR + (HOUR if self.zone is not None else 0) + max(self.phases)
 
     @property
     def closed(self) -> bool:
-        """Whether closed hours belong to it."""
-        return self.seconds > HOUR
+        """Whether closed grains belong to it."""
+        return self.seconds > self.grain
 
 
 def period(budget: Budget) -> Period:

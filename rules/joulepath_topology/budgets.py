@@ -9,7 +9,6 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from joulepath_topology import promql
-from joulepath_topology.clocks import clock
 from joulepath_topology.common import Choice, Entry, Joules, Name, Seconds
 from joulepath_topology.durations import duration
 from joulepath_topology.hours import TimeZone
@@ -50,13 +49,6 @@ def _part(value: object) -> float:
     if found is None or not 0 < float(found[1]) <= 100:
         raise ValueError("must be a part of the budget, such as 5%, at most 100%")
     return float(found[1]) / 100
-
-
-def _whole_hours(name: str) -> str:
-    zone = clock(name)
-    if any(offset % HOUR for offset in (zone.standard, *(each.shift for each in zone.changes))):
-        raise ValueError(f"{name} is not whole hours from UTC, and the rules add up UTC hours: leave it out for UTC")
-    return name
 
 
 def _hours(value: float) -> float:
@@ -110,7 +102,7 @@ class Budget(Choice):
     """Period of the calendar; a week begins on Monday. Or `window`."""
     window: Annotated[Seconds, AfterValidator(_hours)] | None = None
     """Rolling window of whole hours, `2h` to `31d`: the running hour and those before it."""
-    time_zone: Annotated[TimeZone, AfterValidator(_whole_hours)] | None = None
+    time_zone: TimeZone | None = None
     """Time zone of the calendar, such as `Europe/Berlin`, with daylight saving time; without it UTC."""
     labels: OwnLabels = Field(default_factory=dict)
     """Labels of the budget's series and alerts, for routing; `severity` takes the place of the alerts' own."""
@@ -159,6 +151,13 @@ class Budget(Choice):
             raise ValueError("has a window and a time_zone: a window is as long everywhere, so leave the time_zone out")
         if self.basis != "location" and self.co2 is None:
             raise ValueError("basis belongs to co2")
+        alerts = [(each.within, self.labels.get(SEVERITY, each.severity)) for each in self.burn or ()]
+        for number, alert in enumerate(alerts):
+            if alert in alerts[:number]:
+                raise ValueError(
+                    f"burn[{number}] has the time and the severity of burn[{alerts.index(alert)}], so that nothing "
+                    "tells their alerts apart: give it another `within`"
+                )
         if self.of[0] in self.labels:
             raise ValueError(f"{self.of[0]!r} stands under labels, and the budget has it already")
         return self

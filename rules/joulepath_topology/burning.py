@@ -86,6 +86,22 @@ def ceiling(topology: Topology, budget: Budget) -> float | None:
     return total
 
 
+def idle(topology: Topology, budget: Budget) -> float | None:
+    """The least that the hosts of a site use in a second while they are on, in J or the currency; None if not known."""
+    site = topology.sites.get(budget.site or "")
+    price = None if site is None else site.price
+    if site is None or budget.quantity == "co2":
+        return None
+    # A host that feeds others has their idle power in its own.
+    own = (host.static_watts or 0.0 for host in topology.hosts.values() if host.site == budget.site and not host.feeds)
+    if budget.quantity == "energy":
+        return sum(own)
+    if price is None or price.per_kwh is None or isinstance(site.overhead, Overhead):
+        return None
+    least = min([price.per_kwh, *(each.per_kwh for each in price.hours)])
+    return sum(own) * max(least, 0.0) * site.overhead / JOULES_PER_KWH
+
+
 def _for_a_joule(site: Site, budget: Budget) -> float | None:
     """The most that a joule of a host counts for: in J, g or the currency; None where it is not known."""
     if budget.quantity == "energy":

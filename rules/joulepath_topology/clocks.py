@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from math import gcd
 from zoneinfo import ZoneInfo, available_timezones
 
 from joulepath.meant import did_you_mean
 
 YEARS = 28
 """Years that a rule must hold: after them the days of the week fall on the same dates again."""
+
+NOT_ZONES = frozenset({"Factory", "localtime", "posixrules"})
+"""Files beside the zones that differ from one machine to the next, or stand for none."""
 
 _WEEK = 7 * 86400
 
@@ -46,12 +50,17 @@ class Clock:
     changes: tuple[Change, ...]
     """None, or the two of a year."""
 
+    @property
+    def grain(self) -> float:
+        """The longest part of an hour, in seconds, at full multiples of which midnights fall in UTC."""
+        return float(gcd(3600, self.standard, *(each.shift for each in self.changes)))
+
 
 @cache
 def clock(name: str, year: int | None = None) -> Clock:
     """The yearly rule of a time zone from this year on. Raises ValueError for a zone that has none, or is unknown."""
     try:
-        zone = ZoneInfo(name)
+        zone = ZoneInfo("" if name in NOT_ZONES else name)
     except (KeyError, ValueError, OSError):
         if not available_timezones():
             raise ValueError("this machine has no time zones: install the package tzdata") from None

@@ -14,7 +14,7 @@ UNLABELLED = "unlabelled"
 """The value of a label for all that do not have it."""
 
 RESERVED = frozenset({
-    "absent", "adapter", "alertname", "amounts", "anchor", "application", "application_component",
+    "absent", "adapter", "alertname", "alertstate", "amounts", "anchor", "application", "application_component",
     "application_domain", "application_raw", "application_site", "attribution", "basis", "boundary", "budget",
     "budget_part", "by", "chassis", "component", "component_part", "counter", "coverage", "currency", "domain",
     "embodied", "embodied_in", "factor", "feeds", "flow", "generation", "gpu", "grid_zone", "history", "host",

@@ -35,6 +35,11 @@ def timed(expr: str, window: str, interval: str) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], expr)
 
 
+def without_comments(expr: str) -> str:
+    """The query without its comments, which would hide what a rule writes behind it."""
+    return _TOKEN.sub(lambda token: "" if token[0].startswith("#") else token[0], expr).strip()
+
+
 def quote(text: str) -> str:
     """A PromQL string literal."""
     return json.dumps(text, ensure_ascii=False)

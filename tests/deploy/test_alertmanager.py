@@ -63,6 +63,60 @@ def test_a_budget_with_a_severity_of_its_own_is_routed(alertmanager: Path) -> No
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize(
+    ("alerts", "wanted"),
+    [
+        # A message about a budget has alerts that are over, too, and is as urgent as the worst of the others.
+        (
+            [("firing", "warning"), ("firing", "page"), ("resolved", "critical")],
+            {
+                "title": "p: budget b",
+                "text": "0 (warning). Why.\n1 (page). Why.\nOver: 2 (critical). Why.",
+                "color": "danger",
+            },
+        ),
+        ([("firing", "warning"), ("resolved", "page")], {"title": "p: budget b", "color": "warning"}),
+        ([("firing", "homepage")], {"color": "warning"}),
+        ([("resolved", "page")], {"title": "over: p: budget b", "text": "Over: 0 (page). Why.", "color": "good"}),
+    ],
+)
+def test_a_message_is_about_what_fires_now(
+    alertmanager: Path, tmp_path: Path, alerts: list[tuple[str, str]], wanted: dict[str, str]
+) -> None:
+    data = {
+        "status": "firing" if any(status == "firing" for status, _ in alerts) else "resolved",
+        "alerts": [
+            {
+                "status": status,
+                "labels": {"severity": severity},
+                "annotations": {"summary": str(number), "description": "Why."},
+            }
+            for number, (status, severity) in enumerate(alerts)
+        ],
+        "commonLabels": {"topology": "p", "budget": "b"},
+    }
+    (tmp_path / "data.json").write_text(json.dumps(data))
+    words = (f"--template.glob={FOLDER / 'chat.tmpl'}", f"--template.data={tmp_path / 'data.json'}")
+    for name, words_of_it in wanted.items():
+        asked = f'--template.text={{{{ template "joulepath.{name}" . }}}}'
+        assert amtool(alertmanager, "template", "render", *words, asked) == words_of_it, name
+
+
+@pytest.mark.unit
+def test_an_exporter_that_is_down_is_one_message(alertmanager: Path) -> None:
+    """Whatever number of topologies say so: they are not among the labels by which its messages are told apart."""
+    (route,) = (
+        each
+        for each in yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["route"]["routes"]
+        if each["matchers"] == ['alertname = "EnergyExporterDown"']
+    )
+    assert route["group_by"] == ["alertname", "exporter"]
+    labels = ("alertname=EnergyExporterDown", "severity=warning", "topology=plant")
+    words = ("config", "routes", "test", f"--config.file={CONFIG}", "--verify.receivers=energy", *labels)
+    assert amtool(alertmanager, *words) == "energy"
+
+
+@pytest.mark.unit
 def test_the_commented_routes_of_the_file_work(alertmanager: Path, tmp_path: Path) -> None:
     """The lines as they stand there, with a receiver."""
     lines = CONFIG.read_text(encoding="utf-8").splitlines()

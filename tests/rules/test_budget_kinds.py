@@ -90,7 +90,7 @@ AMOUNTS: dict[str, tuple[str, Change]] = {
     "site: edge, cost: 900 EUR": ("budget:cost", (0.5 / 3600, 0.5 / 3600)),
 }
 
-Periods = Mapping[str, Mapping[int, tuple[int, int]]]
+Periods = Mapping[str, Mapping[int, tuple[float, float]]]
 """(start, length) in hours of the running period at some hours since the month began."""
 
 MONTH: Periods = {
@@ -123,6 +123,23 @@ WEEK: Periods = {
 }
 
 
+# 5:30 and 5:45 hours before UTC. The clocks of Lord Howe are 11 hours before UTC, and 10:30 from 15:00 UTC of Saturday,
+# 3 January, on (63 h): they go back by half an hour at 2 in the morning of Sunday.
+HALVES: Periods = {
+    "per: hour, time_zone: Asia/Kolkata": {30: (29.5, 1), 43: (42.5, 1)},
+    "per: day, time_zone: Asia/Kolkata": {18: (-5.5, 24), 19: (18.5, 24), 42: (18.5, 24), 43: (42.5, 24)},
+    "per: day, time_zone: Australia/Lord_Howe": {61: (37, 24), 62: (61, 24.5), 85: (61, 24.5), 86: (85.5, 24)},
+}
+QUARTERS: Periods = {"per: day, time_zone: Asia/Kathmandu": {18: (-5.75, 24), 19: (18.25, 24), 22: (18.25, 24)}}
+
+MONTH_OF_PARTS: Periods = {
+    "per: day, time_zone: Asia/Kolkata": {240: (234.5, 24), 259: (258.5, 24)},
+    "per: week, time_zone: Asia/Kolkata": {258: (90.5, 168), 259: (258.5, 168)},
+    "per: month, time_zone: Asia/Kolkata": {250: (-5.5, 744), 738: (-5.5, 744), 739: (738.5, 672)},
+    "per: month, time_zone: Asia/Kathmandu": {738: (-5.75, 744), 739: (738.25, 672)},
+}
+
+
 def used(rates: Change, turn: float, start: float, now: int) -> float:
     """Both parts. The first row is the mean of the 2 minutes before the month; nothing is known before it."""
     first = max(start, -1 / 30)
@@ -137,7 +154,7 @@ class Moved(Case):
 
     def groups(self) -> list[Group]:
         """The rules, with other dates."""
-        words = {"bool 3)": "bool 1)", "bool 10)": "bool 12)", "bool 25)": f"bool {self.day})"}
+        words = {"bool 3)": "bool 1)", "bool 10)": "bool 12)", "bool 25)": f"bool {self.day})", "bool 4)": "bool 1)"}
 
         def moved(expr: str) -> str:
             return re.sub("|".join(map(re.escape, words)), lambda found: words[found[0]], expr)
@@ -175,7 +192,9 @@ UNITS = {
 }
 
 
-def case(name: str, kinds: Iterable[tuple[str, str]], periods: Periods, turn: int, day: int = 25) -> Case:
+def case(
+    name: str, kinds: Iterable[tuple[str, str]], periods: Periods, turn: int, *, day: int = 25, every: int = HOUR
+) -> Case:
     """Budgets of these kinds: the used, remaining, projected and covered part."""
     text = "budgets:\n"
     expect: dict[tuple[float, str], Mapping[str, float]] = {}
@@ -202,7 +221,7 @@ def case(name: str, kinds: Iterable[tuple[str, str]], periods: Periods, turn: in
                 for name, value in wanted.items()
             }
     rows = {name: constant(value, turn, end) for name, value in ROWS}
-    return Moved(name, topology(PLANT + text), rows, expect, step=120, only=ONLY, every=HOUR, day=day)
+    return Moved(name, topology(PLANT + text), rows, expect, step=120, only=ONLY, every=every, day=day)
 
 
 @pytest.mark.unit
@@ -217,6 +236,23 @@ def test_every_period_adds_up_over_a_change_of_clocks(promtool: Path, tmp_path: 
     """The first days of a month, in UTC and in a time zone, and a rolling window."""
     kinds = [("application: a, co2: 100kg", each) for each in WEEK]
     run(promtool, tmp_path, [case("periods", kinds, WEEK, turn=50, day=4)])
+
+
+@pytest.mark.unit
+def test_days_begin_at_halves_and_quarters_of_hours(promtool: Path, tmp_path: Path) -> None:
+    """Rows of 2 minutes fall on halves of hours, and not on quarters: there the rate changes before the midnight."""
+    cases = [
+        case(name, [("application: a, co2: 100kg", each) for each in periods], periods, turn=turn, day=1, every=every)
+        for name, periods, turn, every in (("halves", HALVES, 20, 1800), ("quarters", QUARTERS, 18, 900))
+    ]
+    run(promtool, tmp_path, cases)
+
+
+@pytest.mark.long
+def test_months_begin_at_halves_and_quarters_of_hours(promtool: Path, tmp_path: Path) -> None:
+    """A month of zones that are not whole hours from UTC."""
+    kinds = [("team: x, energy: 100kWh", each) for each in MONTH_OF_PARTS]
+    run(promtool, tmp_path, [case("parts-month", kinds, MONTH_OF_PARTS, turn=240, every=900)])
 
 
 @pytest.mark.long

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from joulepath_prometheus.client import Prometheus
-from joulepath_rules.accounts import AMOUNT, CLOSED, FIRST, SECONDS
+from joulepath_rules.accounts import AMOUNT, FIRST, SECONDS
+from joulepath_rules.accounts import closed as record
 from joulepath_rules.budgets import budgets
 from joulepath_rules.history import CLOCK, COVERAGE, history
 from joulepath_rules.rule import Rule
@@ -106,7 +107,7 @@ def budget_samples(now: float) -> Iterator[Sample]:
         for end in range(START + 3600, int(now - RECORDED) + 1, 3600):
             inside = [watts for at, watts in rows().items() if end - 3600 < at <= end]
             value = {AMOUNT: 15 * sum(inside), SECONDS: 15 * len(inside), FIRST: end - 15 * len(inside)}[name]
-            yield f"{name}{CLOSED}{{{part}}}", value, end + RECORDED
+            yield f"{record(name)}{{{part}}}", value, end + RECORDED
     for per, length in LENGTHS.items():
         # One second back, as the rules do it.
         yield f"budget:start_seconds{{{labels(per=per)}}}", (now - 1) // length * length, now

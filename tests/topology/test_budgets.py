@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Budgets: their form, their needs, and how fast they can burn."""
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 import yaml
 
 from joulepath_topology.burning import alarms, ceiling
+from joulepath_topology.clocks import clock
 from tests.rules.promtool import topology
 from tests.topology.examined import lines
 
@@ -34,6 +37,9 @@ applications:
   a: {traces: [{ioam_namespace: 1, id: "0a"}], path: [ru-1, upf-1], labels: {team: x}}
   b: {traces: [{ioam_namespace: 1, id: "0b"}], path: [shed-1, upf-1], labels: {team: y}}
 """
+
+
+TWICE = "burn: [{part: 5%, within: 1h}, {part: 9%, within: 1h, severity: critical}]"
 
 
 def plant(budget: str) -> Any:
@@ -69,10 +75,6 @@ def plant(budget: str) -> Any:
             "budgets.z: has a window and a time_zone: a window is as long everywhere, so leave the time_zone out",
         ),
         (
-            "application: a, energy: 1kWh, per: day, time_zone: Asia/Kolkata",
-            "budgets.z.time_zone: Asia/Kolkata is not whole hours from UTC, and the rules add up UTC hours: leave it",
-        ),
-        (
             "application: a, co2: 1, per: day",
             "budgets.z.co2: must be a mass of CO2 with its unit, such as 2kg, 500g or 1t",
         ),
@@ -89,6 +91,18 @@ def plant(budget: str) -> Any:
         (
             "application: a, energy: 1kWh, per: day, burn: [{part: 5, within: 2h}]",
             "budgets.z.burn[0].part: must be a part of the budget, such as 5%, at most 100%",
+        ),
+        (
+            "application: a, energy: 1kWh, per: day, burn: [{part: 10%, within: 1h}, {part: 20%, within: 60m}]",
+            "budgets.z: burn[1] has the time and the severity of burn[0], so that nothing tells their alerts apart: ",
+        ),
+        (
+            f"team: x, energy: 1J, per: day, labels: {{severity: page}}, {TWICE}",
+            "budgets.z: burn[1] has the time and the severity of burn[0]",
+        ),
+        (
+            "application: a, energy: 1kWh, per: day, labels: {alertstate: x}",
+            "budgets.z.labels.alertstate: 'alertstate' is a word of the rules or of Prometheus: choose another name",
         ),
         # Names.
         (
@@ -131,7 +145,7 @@ def plant(budget: str) -> Any:
         ),
         # 7.2 kWh in 2 kWh are 3.6 at most; half of it in 3 hours are 4 times.
         (
-            "application: a, energy: 2kWh, per: day, burn: [{part: 25%, within: 3h}, {part: 50%, within: 3h}]",
+            "application: a, energy: 2kWh, per: day, burn: [{part: 5%, within: 2h}, {part: 50%, within: 3h}]",
             "budgets.z.burn[1].part: can never be used in 3h: that is 4 times as fast as the budget lasts, and",
         ),
         (
@@ -148,6 +162,56 @@ def test_a_budget_that_makes_no_sense_is_one_line(budget: str, line: str) -> Non
     found = lines(plant(budget))
     assert [each for each in found if not each.startswith(line)] == []
     assert found
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        # 50 W for 24 h are 1.2 kWh; 80 W * 1.5 * 24 h * 0.1 EUR/kWh, the lowest price, are 0.288 EUR.
+        ("site: mast, energy: 1.2kWh, per: day", ["those of 'mast' come to 1.2 kWh"]),
+        ("site: mast, energy: 1.3kWh, per: day", []),
+        ("site: edge, cost: 0.28 EUR, per: day", ["those of 'edge' come to 0.288 EUR"]),
+        ("site: edge, cost: 0.29 EUR, per: day", []),
+        ("site: shed, energy: 1J, per: day", []),
+        ("application: a, energy: 1J, per: day", []),
+    ],
+)
+def test_a_budget_that_idle_hosts_use_up_is_doubted(budget: str, words: list[str]) -> None:
+    """Of a site: the share of an application in idle power is not known beforehand."""
+    data = plant(budget)
+    data["hosts"]["ru-1"]["static_watts"] = 50
+    data["hosts"]["upf-1"]["static_watts"] = 80
+    found = lines(data)
+    assert len(found) == len(words)
+    for line, end in zip(found, words, strict=True):
+        quantity = "energy" if "energy" in budget else "cost"
+        assert line.startswith(
+            f"warning: budgets.z.{quantity}: is used up by idle hosts: with their `static_watts` alone"
+        )
+        assert line.endswith(end)
+
+
+@pytest.mark.parametrize(
+    ("zone", "longest"), [("Asia/Kolkata", "15m"), ("Australia/Lord_Howe", "15m"), ("Asia/Kathmandu", "450s")]
+)
+def test_parts_of_hours_need_a_window_that_closes_them(zone: str, longest: str) -> None:
+    budget = plant(f"application: a, energy: 1kWh, per: day, time_zone: {zone}")
+    assert lines({**budget, "window": longest}) == []
+    (found,) = lines({**budget, "window": "16m"})
+    part = "30m" if longest == "15m" else "15m"
+    assert found.startswith(
+        f"budgets.z.time_zone: is not whole hours from UTC: its days begin at full {part}, which needs a `window` of "
+        f"at most {longest}"
+    )
+
+
+def test_every_zone_begins_its_days_at_a_quarter_hour() -> None:
+    """All of the database, in winter and in summer: the rules record quarters, halves and whole hours."""
+    moments = [datetime(2026, month, 15, tzinfo=UTC) for month in (1, 7)]
+    offsets = {at.astimezone(ZoneInfo(name)).utcoffset() for name in available_timezones() for at in moments}
+    assert {offset.total_seconds() % 900 for offset in offsets if offset is not None} == {0}
+    names = ("Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Chatham")
+    assert [clock(name).grain for name in names] == [3600, 1800, 1800, 900, 900]
 
 
 def rows(budget: str) -> list[tuple[float, float, float, str]]:

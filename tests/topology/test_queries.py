@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from joulepath_topology import read
+from joulepath_topology import promql, read
 from joulepath_topology.problem import path
 from joulepath_topology.queries import queries
 from joulepath_topology.reading import examine
@@ -46,6 +46,14 @@ def test_queries_of_every_kind_have_their_place() -> None:
     assert [re.search(r"q(\d+)", query)[1] for _, query in queries(topology(EVERYWHERE))] == [  # type: ignore[index]
         str(number) for number in range(1, 17)
     ]
+
+
+def test_comments_of_queries_hide_nothing_of_the_rules() -> None:
+    """They are left out, and a # in a string stays."""
+    commented = re.sub(r'"(q\d+(?:_total)?)"', r'"# 5 W\\n\1 # of \\"two\\" hosts"', EVERYWHERE)
+    assert commented.count("# 5 W") == 16
+    assert list(queries(topology(commented))) == list(queries(topology(EVERYWHERE)))
+    assert promql.without_comments('x{a="#", b=~`#`} # c') == 'x{a="#", b=~`#`}'
 
 
 def test_no_query_of_the_largest_topology_is_left_out() -> None:

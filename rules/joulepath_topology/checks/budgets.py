@@ -4,8 +4,9 @@
 from collections.abc import Iterator
 
 from joulepath.meant import did_you_mean
-from joulepath_topology.budgets import Budget
+from joulepath_topology.budgets import HOUR, Budget
 from joulepath_topology.burning import SHORT, alarm, ceiling
+from joulepath_topology.clocks import clock
 from joulepath_topology.durations import duration
 from joulepath_topology.labels import label_names
 from joulepath_topology.model import Topology
@@ -23,7 +24,7 @@ def too_short(topology: Topology, kept: float) -> Iterator[Problem]:
 def check(topology: Topology, declared: Declared) -> Iterator[Problem]:
     """Names that stand for nothing, sites without a factor, budgets and alerts that could never be reached."""
     for name, budget in topology.budgets.items():
-        problems = list(_of(topology, declared, name, budget))
+        problems = [*_of(topology, declared, name, budget), *_zone(topology, name, budget)]
         needed = {member for each in topology.applications_of(budget) for member in topology.needed(each)}
         # Of what was refused or is absent nothing is known.
         if not problems and topology.boxes_of(budget) and needed <= topology.components.keys():
@@ -55,6 +56,17 @@ def _of(topology: Topology, declared: Declared, name: str, budget: Budget) -> It
         yield absent(place, key, value)
     elif budget.site is not None and not topology.boxes_of(budget):
         yield Problem(place, f"no host is at the site {value!r}")
+
+
+def _zone(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:
+    """What is known is recorded in parts of an hour, each of which must close before the next one ends."""
+    grain = HOUR if budget.time_zone is None else clock(budget.time_zone).grain
+    if grain < HOUR and topology.window > grain / 2:
+        message = (
+            f"is not whole hours from UTC: its days begin at full {duration(grain)}, which needs a `window` of at most "
+            f"{duration(grain / 2)}"
+        )
+        yield Problem(("budgets", name, "time_zone"), message, (("window",),))
 
 
 def _factors(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:

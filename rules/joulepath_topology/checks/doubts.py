@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterator
 
 from joulepath_topology import promql
+from joulepath_topology.burning import idle
 from joulepath_topology.meters import METERS
 from joulepath_topology.model import Topology
 from joulepath_topology.model_servers import SERVERS
@@ -38,6 +39,7 @@ def doubts(topology: Topology) -> Iterator[Problem]:
         _same_model,
         _reservations,
         _functions,
+        _budgets,
     ):
         for place, message in found(topology):
             yield Problem(place, message, severity="warning")
@@ -94,6 +96,18 @@ def _prices(topology: Topology) -> Doubts:
             for other in promql.matchers(selector):
                 if other.label == "currency" and other.operator == "=" and other.value != price.currency:
                     yield (*place, "query"), f"reads prices in {other.value}, and the currency is {price.currency}"
+
+
+def _budgets(topology: Topology) -> Doubts:
+    """Budgets of sites that idle hosts use up, so that their alerts never end."""
+    for name, budget in topology.budgets.items():
+        least = (idle(topology, budget) or 0.0) * budget.seconds
+        if least >= budget.limit:
+            used = f"{least / 3.6e6:g} kWh" if budget.quantity == "energy" else f"{least:g} {budget.unit}"
+            message = (
+                f"is used up by idle hosts: with their `static_watts` alone those of {budget.site!r} come to {used}"
+            )
+            yield ("budgets", name, budget.quantity), message
 
 
 def _tiers(topology: Topology) -> Doubts:
