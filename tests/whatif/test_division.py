@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from joulepath_topology import Topology
+from joulepath_topology.policies import POLICIES
 from joulepath_topology.reading import examine
 from joulepath_whatif.effect import effect
 from joulepath_whatif.power import Power
@@ -25,6 +26,8 @@ from tests.rules.games import OTHERS, Game
 from tests.rules.test_policy_games import GRAIN, NAMES, document, games
 
 PLAYERS = NAMES[:5]
+policies = st.sampled_from([None, *POLICIES])
+"""Own weights now and then."""
 JOULES = 1 / 1024
 """For one more byte, at each component."""
 
@@ -33,7 +36,8 @@ JOULES = 1 / 1024
 def played(draw: st.DrawFn) -> tuple[list[Game], list[Game], dict[str, Any]]:
     """Three components now and then, and the scenario: one application sends more or less, or goes elsewhere."""
     held = {name: float(draw(st.integers(1, 9))) * GRAIN for name in PLAYERS if draw(st.booleans())}
-    now = [few(draw(games(held))) for _ in range(3)]
+    held = held or {PLAYERS[0]: GRAIN}
+    now = [few(draw(games(held, draw(policies)))) for _ in range(3)]
     who = draw(st.sampled_from(sorted({name for game in now for name in game.uplink} - {OTHERS})))
     factor = draw(st.sampled_from([0.0, 0.5, 2.0, 3.0]))
     then = [scaled(game, who, factor) for game in now]

@@ -12,6 +12,7 @@ from tests.whatif import house
 
 pytestmark = pytest.mark.unit
 
+
 def words(**sections: Any) -> list[str]:
     scenario = Scenario.model_validate(sections)
     answer = effect(house.topology(), house.present(), scenario)
