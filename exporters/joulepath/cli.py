@@ -29,7 +29,7 @@ COMMANDS = {
     "rules": ("joulepath_rules.command", "turns a topology file into Prometheus recording rules"),
     "calibrate": ("joulepath_calibrate.command", "measures numbers of a topology file, such as idle power"),
     "doctor": ("joulepath_doctor.command", "says why figures of a topology are absent or wrong, from Prometheus"),
-    "report": ("joulepath_report.command", "energy and CO2 of a day or any other period, as tables and files"),
+    "report": ("joulepath_report.command", "energy, CO2 and cost of a day or any other period, as tables and files"),
     "whatif": ("joulepath_whatif.command", "says what a change would save, as shares and at the meters"),
     "schema": ("joulepath.schema", "prints the JSON schema of a configuration file, for editors"),
 }
@@ -47,7 +47,9 @@ class Command(Protocol):
 
 def build_parser(chosen: Collection[str] = COMMANDS) -> tuple[argparse.ArgumentParser, Mapping[str, Command]]:
     """The parser and the modules of `chosen` commands, which are imported; the others have no arguments in it."""
-    parser = argparse.ArgumentParser(prog="joulepath", description="Energy and CO2 per application, inside Prometheus.")
+    parser = argparse.ArgumentParser(
+        prog="joulepath", description="Energy, CO2 and cost of each application, inside Prometheus."
+    )
     parser.add_argument("--version", action="version", version=f"joulepath {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     modules: dict[str, Command] = {}

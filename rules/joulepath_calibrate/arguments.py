@@ -19,7 +19,11 @@ def add_source(parser: argparse.ArgumentParser, csv: str) -> None:
     source.add_argument("--csv", type=Path, metavar="FILE", help=csv)
     add_http_config(parser)
     parser.add_argument(
-        "--since", type=duration, default=seconds(SINCE), metavar="DURATION", help=f"how far to look back ({SINCE})"
+        "--since",
+        type=duration,
+        default=seconds(SINCE),
+        metavar="DURATION",
+        help=f"how far to look back (default: {SINCE})",
     )
 
 

@@ -21,7 +21,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_topology(parser)
     add_server(parser)
     parser.add_argument(
-        "--since", type=duration, default=seconds(SINCE), metavar="DURATION", help=f"how far to look back ({SINCE})"
+        "--since",
+        type=duration,
+        default=seconds(SINCE),
+        metavar="DURATION",
+        help=f"how far to look back (default: {SINCE})",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the table")
 

@@ -50,7 +50,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--application", default=[], action="append", metavar="NAME", help="gets a new trace id; may be repeated"
     )
-    parser.add_argument("--grams-per-kwh", type=grams, metavar="G", help="CO2 of the grid")
+    parser.add_argument(
+        "--grams-per-kwh", type=grams, metavar="G", help="grams of CO2 for each kWh of the grid, such as 344"
+    )
     parser.add_argument(
         "--kubernetes", action=argparse.BooleanOptionalAction, help="components are pods (default: if Kepler has some)"
     )

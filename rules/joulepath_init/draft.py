@@ -49,9 +49,10 @@ def draft(found: Found, wishes: Wishes, questions: Questions, make_id: Callable[
     boxes = hosts.boxes(found, questions)
     parts = components(found, boxes, questions, kubernetes=wishes.kubernetes)
     entries, traces = applications(parts, found, wishes.applications, questions, make_id)
-    grid = [] if wishes.grams_per_kwh is not None else [
-        f"{DECIDE} the grid's grams of CO2 for each kWh, as {{grams_per_kwh: 380}}; without them CO2 is left out"
-    ]  # fmt: skip
+    grid = [f"{DECIDE} the price, as price: {{currency: EUR, per_kwh: 0.21}}; without it cost is left out"]
+    if wishes.grams_per_kwh is None:
+        words = "the grid's grams of CO2 for each kWh, as {grams_per_kwh: 380}; without them CO2 is left out"
+        grid.insert(0, f"{DECIDE} {words}")
     factor = {} if wishes.grams_per_kwh is None else {"grams_per_kwh": wishes.grams_per_kwh}
     pool = POOL if parts.pooled else None
     capacity = found.capacity if wishes.kubernetes else {}

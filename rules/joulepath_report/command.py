@@ -36,12 +36,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_server(parser)
     begin = parser.add_mutually_exclusive_group()
     begin.add_argument(
-        "--since", type=duration, default=seconds(SINCE), metavar="DURATION", help=f"how far to look back ({SINCE})"
+        "--since",
+        type=duration,
+        default=seconds(SINCE),
+        metavar="DURATION",
+        help=f"how far to look back (default: {SINCE})",
     )
     begin.add_argument(
         "--from", dest="begin", metavar="TIME", help="begin: 2026-11-28, 2026-11-28T10:00:00Z, ... (UTC)"
     )
-    parser.add_argument("--to", dest="end", metavar="TIME", help="end (now)")
+    parser.add_argument("--to", dest="end", metavar="TIME", help="end (default: now)")
     parser.add_argument(
         "--compare-policies",
         action="store_true",

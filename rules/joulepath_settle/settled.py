@@ -47,8 +47,8 @@ def settle(questions: Questions, found: Factors) -> Settled:
     energy = questions.hourly(BY_SITE, BY)
     if not energy:
         raise JoulepathError(
-            f"{questions.prometheus.url}: has no {BY_SITE} of these hours: generate and load the rules of topology "
-            f"{questions.topology.name}; they record an hour 2 to 7 minutes after its end if half of it was measured"
+            f"{questions.prometheus.url}: has no {BY_SITE} of these hours: load the rules of topology "
+            f"{questions.topology.name} there; they record an hour if half of it was measured, and the newest 3 wait"
         )
     earlier = questions.hourly(series.GRAMS, ("application", "segment", "basis"))
     bases = {basis for _, basis in found.of_sites}

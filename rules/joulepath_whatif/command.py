@@ -72,10 +72,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="an application uses component B in place of A",
     )
     parser.add_argument(
-        "--asleep", action="append", default=[], metavar="NAME=PART:WATTS", help="a host sleeps for a part of the time"
+        "--asleep",
+        action="append",
+        default=[],
+        metavar="NAME=PART:WATTS",
+        help="a host sleeps for a part of the time and draws so many watts then, such as gpu-1=0.5:20",
     )
     parser.add_argument(
-        "--over", type=duration, metavar="DURATION", help="take means of so long (the topology's window)"
+        "--over", type=duration, metavar="DURATION", help="take means of so long (default: the topology's window)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object in place of the tables")
 

@@ -214,6 +214,9 @@ def test_the_grid_is_asked_for_unless_an_argument_states_it(tmp_path: Path, devi
     assert init(tmp_path / "asked", *devices.flags, answers=answers) == 0
     (site,) = read(tmp_path / "asked" / "topology.yaml").sites.values()
     assert site.grams_per_kwh == 365
+    written = (tmp_path / "asked" / "topology.yaml").read_text()
+    assert "decide: the price, as price: {currency: EUR, per_kwh: 0.21}; without it cost is left out" in written
+    assert "grams of CO2 for each kWh" not in written
     assert [question.startswith("must be grams") for question in answers.asked if "CO2" in question] == [False, True]
     stated = Answers()
     assert init(tmp_path / "stated", *devices.flags, "--grams-per-kwh", "380", answers=stated) == 0

@@ -208,5 +208,8 @@ def test_interval_ends_where_the_next_one_begins() -> None:
 
 def test_server_without_recorded_hours_is_named() -> None:
     questions = Told(plant(), SLOTS, {})
-    with pytest.raises(JoulepathError, match="has no application_site:energy_joules:1h of these hours"):
+    with pytest.raises(
+        JoulepathError,
+        match=r"application_site:energy_joules:1h of these hours: load the rules .* and the newest 3 wait",
+    ):
         settle(questions, Factors())

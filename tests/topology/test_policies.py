@@ -63,7 +63,10 @@ QUERY = {"traffic": {"query": {"packets": "sum(other_packets)", "bytes": "sum(ot
         ),
         (
             {"policy": {"dynamic": {"uplink": 1}}, **QUERY},
-            "traffic: policy of its own weights needs uplink bytes, which an IOAM node without named instances has",
+            (
+                "traffic: policy of its own weights needs uplink bytes, which only an IOAM node without named "
+                "instances counts: give this component another policy"
+            ),
         ),
         ({"policy": "steps", "steps": [{"above": 1}]}, "steps[0].watts: is missing"),
         ({"policy": "steps"}, "steps: policy steps needs some: add them, or let static power follow equal"),

@@ -71,7 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     settle.add_argument(
         "--from", dest="begin", metavar="TIME", help="begin, in place of --since: 2026-11-28, ... (UTC)"
     )
-    settle.add_argument("--to", dest="end", metavar="TIME", help="end (now)")
+    settle.add_argument("--to", dest="end", metavar="TIME", help="end (default: now)")
     settle.add_argument(
         "--output", type=Path, metavar="FILE", required=True, help="the file for promtool; - is the standard output"
     )

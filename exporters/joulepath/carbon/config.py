@@ -40,7 +40,7 @@ class SourceModel(Model):
     password_file: Path | None = None
     """File with that account's password."""
     interval: Annotated[float, Field(ge=60, le=MOST_SECONDS)] | None = None
-    """Seconds between two requests for a zone; without it, and at least, what the source stands."""
+    """Seconds between two requests for a zone, at least those in the table of sources, which count without the key."""
     origin: str = ""
     """`https://HOST` of a copy of the source inside your network, in place of the source's own host."""
     ca_file: Path | None = None

@@ -70,7 +70,8 @@ def _needs(topology: Topology, name: str) -> Iterator[Problem]:
     if directed and (
         traffic is None or traffic.ioam is None or traffic.ioam.instances or traffic.query or traffic.core
     ):
-        message = f"{policy} needs {directed[0]} bytes, which an IOAM node without named instances has"
+        counts = f"{directed[0]} bytes, which only an IOAM node without named instances counts"
+        message = f"{policy} needs {counts}: give this component another policy"
         yield Problem((*place, "traffic" if component.traffic else "requests"), message, because)
 
 
