@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks._synthetic import OCTETS, Size, Target
 from benchmarks._watched import Costs
-from benchmarks.rules import ROOT, WINDOW_INTERVALS, generate, over, run
+from benchmarks.rules import ROOT, WINDOW_INTERVALS, generate, over, run, show_rules
 from joulepath_lab.run import programs
 from joulepath_topology.policies import POLICIES
 
@@ -29,19 +29,29 @@ COMPONENTS: dict[str, dict[str, Any]] = {
     "capacity": {"capacity": 1e9},
 }
 """The data that a policy needs of each component."""
-OWN = {"static": {"count": 0.5, "equal": 0.5}, "dynamic": {"uplink": 0.25, "downlink": 0.75}}
+OWN: dict[str, Any] = {
+    "own": {"static": {"count": 0.5, "equal": 0.5}, "dynamic": {"uplink": 0.25, "downlink": 0.75}},
+    "half": {"static": {"count": 0.5, "volume": 0.5}, "dynamic": "bytes"},
+    "directions": {"dynamic": {"uplink": 0.25, "downlink": 0.75}},
+    "parts": {"static": "equal", "dynamic": "packets"},
+}
+"""Own weights, by a name for the table."""
+MIXED = "mixed"
+"""Each component has another policy."""
 
 
 def topology(size: Size, policy: str, interval: float) -> dict[str, Any]:
     """The synthetic topology under a policy, with the data that it needs."""
     data = size.topology()
-    for component in data["components"].values():
-        component.update(COMPONENTS.get(policy, {}))
-    if policy == "reservation":
+    every = [*POLICIES, *OWN] if policy == MIXED else [policy]
+    for number, component in enumerate(data["components"].values()):
+        name = every[number % len(every)]
+        component.update(COMPONENTS.get(name, {}), policy=OWN.get(name, name))
+    if "reservation" in every:
         for application in data["applications"].values():
             application["reservation"] = 1e6
     pace = {"interval": f"{interval:g}s", "window": f"{WINDOW_INTERVALS * interval:g}s"}
-    return {**pace, **data, "policy": OWN if policy == "own" else policy}
+    return {**pace, **data}
 
 
 def chain(costs: dict[str, float]) -> float:
@@ -72,7 +82,7 @@ def show(found: dict[str, list[Costs]]) -> None:
 def options() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("policies", nargs="*", default=[*POLICIES, "own"], help="to compare with " + BASE)
+    parser.add_argument("policies", nargs="*", default=[*POLICIES, *OWN, MIXED], help="to compare with " + BASE)
     parser.add_argument("--hosts", type=int, default=1000)
     parser.add_argument("--applications", type=int, default=1000)
     parser.add_argument("--path", type=int, default=10, help="components of each application")
@@ -80,6 +90,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--interval", type=float, default=5.0, help="of scrapes and evaluations [s]")
     parser.add_argument("--evaluations", type=int, default=6, help="that are watched in each run")
     parser.add_argument("--rounds", type=int, default=2, help="runs of each policy")
+    parser.add_argument("--by-rule", action="store_true", help="also print each rule")
     parser.add_argument("--nice", type=int, default=-15 if os.geteuid() == 0 else 0, help="of the server")
     parser.add_argument("--core", type=int, default=min(os.sched_getaffinity(0)), help="of the server")
     return parser.parse_args()
@@ -112,6 +123,9 @@ def main() -> None:
             target.stop()
     print(f"\n{size.applications * size.path} pairs; {programs.version(program)}; every {args.interval:g} s")
     show({policy: found[policy] for policy in dict.fromkeys([BASE, *args.policies])})
+    if args.by_rule:
+        for policy, runs in found.items():
+            show_rules(policy, runs)
 
 
 if __name__ == "__main__":

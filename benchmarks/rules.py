@@ -171,11 +171,16 @@ def report(version: str, old: Sequence[Costs], new: Sequence[Costs], by_rule: bo
         if any(run.figures["missed evaluations"] for run in runs):
             print(f"{side}: THE SERVER MISSED EVALUATIONS: its figures do not hold; give it a longer --interval")
         if by_rule and runs:
-            least = over([{name: seconds[0] for name, seconds in each.rules.items()} for each in runs], min)
-            median = over([{name: seconds[1] for name, seconds in each.rules.items()} for each in runs])
-            print(f"\n{f'{side}: rules above a millisecond':60}{'least [s]':>12}{'median [s]':>12}")
-            for name in sorted((name for name in least if least[name] > 0.001), key=lambda name: -least[name]):
-                print(f"{name:60}{least[name]:12.4f}{median[name]:12.4f}")
+            show_rules(side, runs)
+
+
+def show_rules(title: str, runs: Sequence[Costs]) -> None:
+    """Prints each rule above a millisecond."""
+    least = over([{name: seconds[0] for name, seconds in each.rules.items()} for each in runs], min)
+    median = over([{name: seconds[1] for name, seconds in each.rules.items()} for each in runs])
+    print(f"\n{f'{title}: rules above a millisecond':60}{'least [s]':>12}{'median [s]':>12}")
+    for name in sorted((name for name in least if least[name] > 0.001), key=lambda name: -least[name]):
+        print(f"{name:60}{least[name]:12.4f}{median[name]:12.4f}")
 
 
 def options() -> argparse.Namespace:

@@ -162,6 +162,8 @@ _LIST = "must be a list"
 _NETWORKS = {"ip_v4_network": "IPv4", "ip_v6_network": "IPv6"}
 _WORDS = {
     "missing": "is missing",
+    "float_parsing": "must be a number",
+    "int_parsing": "must be a whole number",
     "too_short": "needs at least one entry",
     "string_type": "must be a string: put it in quotes",
     "tuple_type": _LIST,

@@ -10,8 +10,10 @@ Schema = Mapping[str, Any]
 
 def unknown_key(place: tuple[str | int, ...], schema: Schema) -> str:
     """The message for the unknown key at the end of `place` in a file of this JSON schema."""
-    word = str(place[-1])
-    return f"unknown key {word!r}{did_you_mean(word, keys(schema, place[:-1]))}"
+    word, known = str(place[-1]), keys(schema, place[:-1])
+    meant = did_you_mean(word, known)
+    others = f": the keys are {', '.join(known)}" if known and not meant else ""
+    return f"unknown key {word!r}{meant}{others}"
 
 
 def did_you_mean(word: str, words: list[str]) -> str:

@@ -23,6 +23,7 @@ from grafana_foundation_sdk.models.common import (
     BarAlignment,
     BarGaugeDisplayMode,
     BigValueGraphMode,
+    BigValueTextMode,
     DataSourceRef,
     GraphDrawStyle,
     LegendDisplayMode,
@@ -45,6 +46,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 GRAMS_PER_HOUR = "suffix: g/h"  # Grafana has no unit for it
+GRAMS_PER_KWH = "suffix: g/kWh"
 PER_HOUR = "suffix: /h"  # of any currency
 GAP = "gap"
 DASHED = [DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 8]})]  # one line must not hide another
@@ -180,6 +182,11 @@ def figure(title: str, description: str, unit: str) -> stat.Panel:
         .height(4)
         .span(4)
     )
+
+
+def money(title: str, description: str, unit: str) -> stat.Panel:
+    """Present amounts of money, each with its currency: a single value would have no name."""
+    return figure(title, description, unit).text_mode(BigValueTextMode.VALUE_AND_NAME)
 
 
 def bars(title: str, description: str, unit: str) -> bargauge.Panel:

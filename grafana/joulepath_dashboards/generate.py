@@ -7,9 +7,9 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from joulepath_dashboards import budgets, end_to_end, health, inference, meters, overview, path
+from joulepath_dashboards import budgets, carbon, end_to_end, health, inference, meters, overview, path
 
-PAGES = (budgets, end_to_end, health, inference, meters, overview, path)
+PAGES = (budgets, carbon, end_to_end, health, inference, meters, overview, path)
 
 
 def dashboards() -> dict[str, Dashboard]:

@@ -19,8 +19,8 @@ def queries(
     `dashboard` is the content of a dashboard file; `applications` a regular expression of those selected, such as
     "inspection|assembly-line", where ".+" takes the rows of `unattributed` with them. Where there are budgets,
     inferences and tokens, each query has an answer: those of `:missing:info` while something is missing, those of
-    closed hours (`:1h`) after the first of them, those of servers (`bmc_`) where one is read, all others while all is
-    healthy.
+    closed hours (`:1h`) after the first of them, those of servers (`bmc_`) and of sources (`carbon_`) where one is
+    read, all others while all is healthy.
     """
     expressions = (*_variables(dashboard), *_targets(dashboard))
     return list(dict.fromkeys(filled(expr, applications, topology, model) for expr in expressions))

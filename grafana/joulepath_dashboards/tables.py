@@ -17,6 +17,8 @@ class Column(NamedTuple):
     title: str
     unit: str
     expr: str
+    none: str | None = None
+    """The text of a cell without a value, where that is not a gap."""
 
 
 def merged(
@@ -36,8 +38,9 @@ def merged(
     names = {}
     for ref_id, each in zip(ascii_uppercase, columns, strict=False):
         names[f"Value #{ref_id}" if len(columns) > 1 else "Value"] = each.title  # as Grafana names them
-        unit = [DynamicConfigValue("unit", each.unit)]
-        panel = panel.with_target(column(each.expr, ref_id)).override_by_name(each.title, unit)
+        settings = [DynamicConfigValue("unit", each.unit)]
+        settings += [] if each.none is None else [DynamicConfigValue("noValue", each.none)]
+        panel = panel.with_target(column(each.expr, ref_id)).override_by_name(each.title, settings)
     if page is not None:
         label, heading = next(iter(keys.items()))
         panel = panel.override_by_name(heading, [DynamicConfigValue("links", [_link(page, label, kept)])])

@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     with entry.refusals_of(place):
         runs = _runs(args, topology, unit, names, now)
         found = estimate(runs.watts, runs.rates)
-    entries = [_entry(unit, name, slope) for name, slope in found.joules.items() if name != OTHERS]
+    entries = [_entry(unit, name, slope, runs.rates[name]) for name, slope in found.joules.items() if name != OTHERS]
     print("\n".join(_lines(args.component, unit, entries, found)))  # noqa: T201  # the command's output
     if args.write:
         remark = _remark(found, runs, now)
@@ -122,11 +122,15 @@ LEAST_OTHERS = 0.02
 """Changes of the traffic of others that count, as a part of all traffic: below it they are errors of rates."""
 
 
-def _entry(unit: str, name: str, slope: "Estimate") -> dict[str, float | str]:
-    digits = {
-        key: float(f"{getattr(slope, word):.4g}")
-        for key, word in (("joules", "value"), ("low", "low"), ("high", "high"))
+def _entry(unit: str, name: str, slope: "Estimate", rates: Sequence[float]) -> dict[str, float | str]:
+    numbers = {
+        "joules": slope.value,
+        "low": slope.low,
+        "high": slope.high,
+        "least": min(rates),
+        "most": max(rates),
     }
+    digits = {key: float(f"{number:.4g}") for key, number in numbers.items()}
     owner = {} if name == unit else {"application": name}
     return {"per": unit, **digits, "method": "calibrated", **owner}
 
@@ -137,6 +141,8 @@ def _lines(component: str, unit: str, entries: Sequence[Mapping[str, float | str
         owner = "" if name == unit else f" of {name}"
         one = f"{component}: one more {unit.removesuffix('s')}{owner} adds {slope.value:.3g} J"
         yield f"{one}, 95 % interval {slope.low:.3g} to {slope.high:.3g} J"
+        if slope.low <= 0:
+            yield f"{component}: this may be 0: power may not follow this traffic, and follows it by that at most"
     base = found.base
     interval = f"95 % interval {base.low:.1f} to {base.high:.1f} W"
     yield f"{component}: {base.value:.1f} W without traffic, {interval} ({found.count} windows)"

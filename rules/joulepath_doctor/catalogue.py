@@ -31,11 +31,12 @@ KINDS = _kinds(
     ("versions/differ", "warning", "exporters and this program are of different versions", False),
     ("versions/old-server", "warning", "Prometheus is older than the rules need", False),
     ("clock/differs", "warning", "clocks differ", False),
-    # Periods of budgets, prices, labels.
+    # Periods of budgets, prices, factors, labels.
     ("retention/short", "error", "samples are kept for less than a budget's period", False),
     ("budget/absent", "error", "a budget has no figures", False),
     ("budget/uncovered", "warning", "a budget rests on a part of its time", False),
     ("price/absent", "note", "some sites lack a price, and others have one", False),
+    ("factor/absent", "note", "some sites lack a carbon factor, and others have one", False),
     ("label/absent", "note", "some applications or components lack a label that others have", False),
     # Everything that the topology reads.
     ("meter/unread", "error", "an exporter cannot read its device", True),

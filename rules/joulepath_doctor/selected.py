@@ -124,8 +124,14 @@ def _metric(name: Matcher) -> str:
 
 
 def _other_names(context: Context, name: Matcher) -> str:
-    """Names like this one. That of Joulepath's own exporters is not mistyped, so it is not that of another one."""
-    return "" if OWN.match(name.value) else did_you_mean(_metric(name), list(context.server.label_values("__name__")))
+    """Names like this one. That of Joulepath's own exporters is not mistyped, so it is not that of another one.
+
+    A series that rules record is not one that an exporter was to show, unless the name has a colon, too.
+    """
+    if OWN.match(name.value):
+        return ""
+    names = [one for one in context.server.label_values("__name__") if ":" in name.value or ":" not in one]
+    return did_you_mean(_metric(name), names)
 
 
 def _natural(text: str) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from joulepath_init.naming import key, natural, slug
 from joulepath_init.parts import Part, Parts, listed, of_roles
 from joulepath_topology.common import Text
 from joulepath_topology.cores.catalogue import CORES
+from joulepath_topology.cores.keys import InCore
 from joulepath_topology.cores.schema import Core, Series
 
 SHARED = ("group", "dnn", "slice", "qfi")
@@ -70,8 +71,9 @@ def entries(made: Parts, entries: dict[str, Entry], one: CoreThere, path: Sequen
         keys = " or ".join(f"`core: {{{each}: ...}}`" for each in core.keys)
         made.notes.append(f"{core.title} tells applications apart by {keys}: write them by hand.")
         return
-    values = [value for value in one.values[by] if _valid(value)]
-    if left := values[MOST_VALUES:]:
+    texts = [value for value in one.values[by] if _valid(value)]
+    values = [value for value in texts if _names(by, value)]
+    if left := [*values[MOST_VALUES:], *(value for value in texts if value not in values)]:
         made.notes.append(f"Values of `{by}` of {core.title} that no application has: {listed(left)}.")
     for value in values[:MOST_VALUES]:
         made_up = slug(value if by in {"group", "dnn"} else f"{by}-{value}") or by
@@ -130,6 +132,15 @@ def _valid(value: str) -> bool:
     """Whether a topology can have this value."""
     try:
         _TEXT.validate_python(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _names(by: str, value: str) -> bool:
+    """Whether an application can have this value of a key: a QFI of 64 or an SD in capitals fits no key."""
+    try:
+        InCore.model_validate({by: value})
     except ValidationError:
         return False
     return True

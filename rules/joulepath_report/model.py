@@ -15,7 +15,8 @@ TOTAL = "total"
 
 Value = str | float | None
 Unit = str
-"""J, kWh, W, g, s, `ratio`, `J/unit`, `g/unit`, `count`, or a currency by its three letters, such as EUR."""
+"""J, kWh, W, g, s, `ratio`, `J/unit`, `g/unit`, `count`, a currency by its three letters, such as EUR, or that of
+a million of something, such as EUR/million."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ UNKNOWN = "-"
 UNITS = {"ratio": "%", "J/unit": "", "g/unit": "", "count": ""}
 """Units that stand in a heading as something else. Those for one of something have theirs with each number."""
 
+OF_A_MILLION = "/million"
+"""The end of a unit of costs, as in EUR/million: those of bits and of sessions have no digits in common."""
+
 FOR_ONE = ("J/unit", "g/unit")
 """Units of amounts for one of something: the unit of the amount is their first letter."""
 
@@ -43,7 +46,7 @@ def for_one(amount: float, unit: str = "J") -> str:
 
 def heading(column: Column) -> str:
     """The title of a column with its unit."""
-    unit = UNITS.get(column.unit, column.unit) if column.unit else ""
+    unit = UNITS.get(column.unit, column.unit.removesuffix(OF_A_MILLION)) if column.unit else ""
     return f"{column.title} [{unit}]" if unit else column.title
 
 

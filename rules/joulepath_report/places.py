@@ -24,13 +24,26 @@ def tables(found: Measured) -> Iterator[Table]:
     yield _days(found)
 
 
+def _grams(found: Measured, name: Callable[[Cell], Key]) -> tuple[list[Column], Callable[[Key], list[Value]]]:
+    """Columns of CO2 by each basis, and their values by what `name` makes of a cell."""
+    grams = {basis: found.grams(name, basis) for basis in found.carbon.bases}
+    return [BASIS[basis] for basis in grams], lambda key: [of.get(key) for of in grams.values()]
+
+
 def _segments(found: Measured) -> Table:
+    carbon, grams = _grams(found, lambda cell: cell.row.segment)
     costs = found.costs(lambda cell: cell.row.segment)
     rows = [
-        (name, *energy(joules), ratio(joules, found.energy.joules), *cost_values(found.prices, costs.get(name, {})))
+        (
+            name,
+            *energy(joules),
+            ratio(joules, found.energy.joules),
+            *grams(name),
+            *cost_values(found.prices, costs.get(name, {})),
+        )
         for name, joules in sorted(found.sums(lambda cell: cell.row.segment).items(), key=lambda item: -item[1])
     ]
-    columns = [Column("segment", "segment"), *ENERGY, SHARE, *cost_columns(found.prices)]
+    columns = [Column("segment", "segment"), *ENERGY, SHARE, *carbon, *cost_columns(found.prices)]
     return table("segments", "Segments", columns, rows)
 
 
@@ -49,6 +62,7 @@ def _components(found: Measured) -> Table:
         return cell.row.component, cell.row.host
 
     columns, parts = _parted(found, name)
+    carbon, grams = _grams(found, name)
     attributed = found.sums(lambda cell: name(cell) if cell.row.application != UNATTRIBUTED else None)
     costs = found.costs(name)
     known = {(UNATTRIBUTED, host): seconds for host, seconds in found.energy.known_hosts.items()}
@@ -60,6 +74,7 @@ def _components(found: Measured) -> Table:
                 *key,
                 *energy(joules),
                 ratio(joules, found.energy.joules),
+                *grams(key),
                 *cost_values(found.prices, costs.get(key, {})),
                 *parts[key],
                 ratio(attributed.get(key, 0.0), joules),
@@ -74,6 +89,7 @@ def _components(found: Measured) -> Table:
             Column("host", "host"),
             *ENERGY,
             SHARE,
+            *carbon,
             *cost_columns(found.prices),
             *columns,
             Column("attributed", "of applications", "ratio"),
@@ -88,6 +104,7 @@ def _components(found: Measured) -> Table:
 
 def _hosts(found: Measured) -> Table:
     columns, parts = _parted(found, lambda cell: cell.row.host)
+    carbon, grams = _grams(found, lambda cell: cell.row.host)
     methods = found.methods(lambda cell: cell.row.host)
     costs = found.costs(lambda cell: cell.row.host)
     known = found.sums(lambda cell: cell.row.host)
@@ -104,6 +121,7 @@ def _hosts(found: Measured) -> Table:
                 site,
                 *energy(joules),
                 ratio(joules, found.energy.joules),
+                *grams(name),
                 *cost_values(found.prices, None if joules is None else costs.get(name, {})),
                 *(parts.get(name) or [None for _ in columns]),
                 *(None if joules is None else ratio(of.get(method, 0.0), joules) for method in METHODS),
@@ -118,6 +136,7 @@ def _hosts(found: Measured) -> Table:
             Column("site", "site"),
             *ENERGY,
             SHARE,
+            *carbon,
             *cost_columns(found.prices),
             *columns,
             *(Column(method, method, "ratio", short=False) for method in METHODS),
@@ -130,7 +149,7 @@ def _hosts(found: Measured) -> Table:
 
 
 def _sites(found: Measured) -> Table:
-    grams = {basis: found.grams(lambda cell: cell.row.site, basis) for basis in found.carbon.bases}
+    carbon, grams = _grams(found, lambda cell: cell.row.site)
     known, facility = found.sums(lambda cell: cell.row.site), found.facility(lambda cell: cell.row.site)
     costs = found.costs(lambda cell: cell.row.site)
     rows: list[list[Value]] = []
@@ -143,7 +162,7 @@ def _sites(found: Measured) -> Table:
                 *energy(joules),
                 ratio(joules, found.energy.joules),
                 facility.get(name),
-                *(None if joules is None else of.get(name) for of in grams.values()),
+                *grams(name),
                 *cost_values(found.prices, None if joules is None else costs.get(name, {})),
             ]
         )
@@ -155,7 +174,7 @@ def _sites(found: Measured) -> Table:
             *ENERGY,
             SHARE,
             Column("facility_joules", "with overhead", "J"),
-            *(BASIS[basis] for basis in grams),
+            *carbon,
             *cost_columns(found.prices),
         ],
         rows,
@@ -181,20 +200,19 @@ def _by_labels(
             own = name(cell)
             return UNATTRIBUTED if own == UNATTRIBUTED else _value(entries, own, label)
 
-        grams = {basis: found.grams(value, basis) for basis in found.carbon.bases}
+        carbon, grams = _grams(found, value)
         costs = found.costs(value)
         rows = [
             [
                 key,
                 *energy(joules),
                 ratio(joules, found.energy.joules),
-                *(of.get(key) for of in grams.values()),
+                *grams(key),
                 *cost_values(found.prices, costs.get(key, {})),
             ]
             for key, joules in sorted(found.sums(value).items(), key=lambda item: (item[0] == UNATTRIBUTED, item[0]))
         ]
-        columns = [Column(label, label), *ENERGY, SHARE, *(BASIS[basis] for basis in grams)]
-        columns += cost_columns(found.prices)
+        columns = [Column(label, label), *ENERGY, SHARE, *carbon, *cost_columns(found.prices)]
         yield table(f"{prefix}label-{label}", f"{title} by {label}", columns, rows)
 
 
@@ -203,19 +221,19 @@ def _value(entries: Mapping[str, Labelled], name: str, label: str) -> str:
 
 
 def _days(found: Measured) -> Table:
-    grams = {basis: found.grams(lambda cell: _day(found, cell), basis) for basis in found.carbon.bases}
+    carbon, grams = _grams(found, lambda cell: _day(found, cell))
     costs = found.costs(lambda cell: _day(found, cell))
     rows = [
         [
             *key,
             *energy(joules),
-            *(of.get(key) for of in grams.values()),
+            *grams(key),
             *cost_values(found.prices, costs.get(key, {})),
         ]
         for key, joules in sorted(found.sums(lambda cell: _day(found, cell)).items())
     ]
     columns = [Column("day", "day (UTC)"), Column("application", "application"), *ENERGY]
-    columns += [*(BASIS[basis] for basis in grams), *cost_columns(found.prices)]
+    columns += [*carbon, *cost_columns(found.prices)]
     return table("days", "Days", columns, rows, names=2)
 
 

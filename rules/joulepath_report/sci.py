@@ -14,6 +14,7 @@ from joulepath_report.measured import Measured
 from joulepath_report.model import UNATTRIBUTED, Column, Table, Value
 from joulepath_report.questions import Questions
 from joulepath_rules.constants import PREFIX, constants
+from joulepath_topology.labels import UNLABELLED
 
 Grams = Mapping[tuple[str, int], float | None]
 """Grams by application and slot; None where they are not known."""
@@ -23,7 +24,7 @@ SCI = Column("sci_grams", "SCI", "g")
 
 
 def sci(questions: Questions, found: Measured) -> Iterator[Table]:
-    """Both tables, where a host has embodied emissions. Raises PrometheusError."""
+    """The tables, where a host has embodied emissions. Raises PrometheusError."""
     if not any(host.embodied for host in found.topology.hosts.values()):
         return
     embodied = _embodied(found)
@@ -31,6 +32,7 @@ def sci(questions: Questions, found: Measured) -> Iterator[Table]:
     if "location" in found.carbon.bases:
         operational = found.grams(lambda cell: (cell.row.application, cell.slot), "location")
     yield _whole(found, embodied, operational)
+    yield from _by_label(found, embodied, operational)
     yield from _for_one(questions, found, embodied, operational)
 
 
@@ -89,6 +91,23 @@ def _whole(found: Measured, embodied: Grams, operational: Grams) -> Table:
         "Embodied are the emissions of making the hosts, spread evenly over their lives and divided as their energy. "
         "SCI (ISO/IEC 21031) is both, by location. An application that uses a host without a stated number has none.",
     )
+
+
+def _by_label(found: Measured, embodied: Grams, operational: Grams) -> Iterator[Table]:
+    """The same for the applications with each value of a label; not known while one of them is not."""
+    entries = found.topology.applications
+    for label in sorted({label for entry in entries.values() for label in entry.labels}):
+        members: dict[str, list[str]] = defaultdict(list)
+        for name in joules(found):
+            value = entries[name].labels.get(label, UNLABELLED) if name in entries else UNLABELLED
+            members[UNATTRIBUTED if name == UNATTRIBUTED else value].append(name)
+        own = joules(found)
+        rows: list[list[Value]] = []
+        for value, names in sorted(members.items(), key=lambda item: (item[0] == UNATTRIBUTED, item[0])):
+            used, made = (_added(*(_sum(grams, name) for name in names)) for grams in (operational, embodied))
+            rows.append([value, *energy(_added(*(own[name] for name in names))), used, made, _added(used, made)])
+        columns = [Column(label, label), *ENERGY, BASIS["location"], EMBODIED, SCI]
+        yield table(f"sci-label-{label}", f"Embodied emissions and SCI by {label}", columns, rows)
 
 
 def _for_one(questions: Questions, found: Measured, embodied: Grams, operational: Grams) -> Iterator[Table]:

@@ -16,6 +16,8 @@ IN_TERMINAL = re.compile(
 )
 """The tables that a terminal shows; files have all."""
 
+_SENTENCE = re.compile(r"(?<=\.) (?=[A-Z])")
+
 MOST_IN_LATEX = 60
 """Rows of a table that LaTeX can set: it does not break one over pages."""
 
@@ -33,9 +35,12 @@ _MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\|*_<>
 def terminal(report: Report) -> str:
     """The report for a terminal."""
     parts = [_head(report)]
-    parts += [f"{table.title}\n{_grid(table, 'simple')}" for table in report.tables if _in_terminal(table)]
-    notes = "\n".join(f"note: {note}" for note in report.notes)
-    return "\n\n".join([*parts, *([notes] if notes else [])])
+    shown = [table for table in report.tables if _in_terminal(table)]
+    parts += [f"{table.title}\n{_grid(table, 'simple')}" for table in shown]
+    # Policies have a dash for many a reason, and the sentence below the table names it.
+    below = [sentence for table in shown if table.id == "policies" for sentence in _SENTENCE.split(table.note)]
+    notes = [*report.notes, *(sentence for sentence in below if "is not known" in sentence)]
+    return "\n\n".join([*parts, *(["\n".join(f"note: {note}" for note in notes)] if notes else [])])
 
 
 def _in_terminal(table: Table) -> bool:

@@ -11,21 +11,15 @@ import yaml
 
 from joulepath_rules import factors, marks, meters
 from joulepath_rules.constants import STEP, labelled, most_steps
-from joulepath_rules.places import traffic_of_several
+from joulepath_rules.places import used_directions, used_rows
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
 from joulepath_topology.durations import duration
 from joulepath_topology.labels import label_names
-from joulepath_topology.policies import DIRECTIONS
+from joulepath_topology.policies import TRAFFIC
 
-_BOTH = """application_component:policy:amount{{by="{0}"}}
-    and on (component, host) component_part:policy:watts{{by="{1}"}}
-    unless on (application, component, host) application_component:policy:amount{{by="{1}"}}"""
-IF_BOTH = f"""
-unless on (application, component, host) (
-  {_BOTH.format("volume", "count")}
-  or {_BOTH.format("count", "volume")})"""
-"""Makes a gap of an application that has packets and no bytes, or bytes and no packets, where power follows both."""
+POLICIES, OF_ROWS = "joulepath_topology_policy", "joulepath_topology_weight"
+"""Weights of traffic that is read where it is counted, and of what has a row for each application."""
 
 
 def slow(topology: Topology) -> float:
@@ -57,23 +51,27 @@ def chain(topology: Topology, group: str, features: frozenset[str]) -> list[Rule
     ]
 
 
-def _copies(rule: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[str, Any]]:
-    """The rule; one with `each`, for each of what it names."""
-    if "each" not in rule:
-        yield rule
+def _copies(entry: Mapping[str, Any], topology: Topology) -> Iterator[Mapping[str, Any]]:
+    """The rule or alternative; one with `each`, for each of what it names. Kinds of meters come later."""
+    if "any_of" in entry:
+        entry = {**entry, "any_of": [copy for each in entry["any_of"] for copy in _copies(each, topology)]}
+    if entry.get("each", "meter") == "meter":
+        yield entry
         return
-    word, values = _each(rule["each"], topology)
+    word, values = _each(entry["each"], topology)
     for value in values:
-        yield _replaced({key: of for key, of in rule.items() if key != "each"}, word, value)
+        yield _replaced({key: of for key, of in entry.items() if key != "each"}, word, value)
 
 
 def _each(what: str, topology: Topology) -> tuple[str, Iterable[str]]:
-    """The word in a rule with `each`, and what stands in its place in each copy."""
+    """The word in an entry with `each`, and what stands in its place in each copy."""
     match what:
         case "traffic":
-            return "$by", traffic_of_several(topology)
+            return "$by", TRAFFIC
+        case "row":
+            return "$by", used_rows(topology)
         case "direction":
-            return "$direction", [by for by in traffic_of_several(topology) if by in DIRECTIONS]
+            return "$direction", used_directions(topology)
         case "step":
             return "$step", [f"{STEP}{number}" for number in range(1, most_steps(topology) + 1)]
     return "$label", label_names(labelled(topology)[what].values())
@@ -114,9 +112,14 @@ def _indented(text: str) -> str:
 
 
 def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
+    both = f"({POLICIES} or {OF_ROWS})"
     words = {
         **marks.words(topology, features),
-        "$if_both": IF_BOTH if features >= {"several_count", "several_volume"} else "",
+        "$or_steps": " or component:step_watts" if "several_steps" in features else "",
+        # A component that has some of each kind is complete, or absent in both.
+        "$policies": both if "several" in features else POLICIES,
+        "$row_policies": both if "plain" in features else OF_ROWS,
+        "$weights": both if features >= {"several", "plain"} else OF_ROWS if "several" in features else POLICIES,
         **factors.words(features),
         "$several": meters.several(features),
         "[2m]": f"[{duration(topology.window)}]",

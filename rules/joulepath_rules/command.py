@@ -60,9 +60,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     """Prints warnings and promtool's opinion. Raises UsageError for mistakes, JoulepathError for rules of ours."""
+    from joulepath_rules import carbon_sources  # noqa: PLC0415  # `rules serve` asks no source
+
     path: Path = args.topology
     topology = read(path, print)
-    for problem in too_short(topology, args.retention):
+    for problem in (*carbon_sources.doubts(topology), *too_short(topology, args.retention)):
         print(f"{path}: {problem}")  # noqa: T201  # the command's output
     if args.ioam or args.tag:
         _check_ids(topology, args)

@@ -5,14 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from joulepath_rules.places import (
+    Counter,
     amounts,
     counter_of,
+    directions,
     followed,
     parts,
     place,
     plain_node,
     presence,
     reserved,
+    rows,
     several,
     static_followed,
     total,
@@ -58,7 +61,9 @@ def _sites(topology: Topology) -> Rows:
     for name, site in topology.sites.items():
         live = {"overhead": "live"} if isinstance(site.overhead, Overhead) else {}
         market = {"market": "yes"} if any(supply.market for supply in site.supplies.values()) else {}
-        yield "site", 1 if isinstance(site.overhead, Overhead) else site.overhead, {"site": name, **live, **market}
+        factor = {"factor": "marginal"} if site.supplies and site.factor == "marginal" else {}
+        labels = {"site": name, **live, **market, **factor}
+        yield "site", 1 if isinstance(site.overhead, Overhead) else site.overhead, labels
         yield from _supplies(name, site)
         if site.price is not None:
             currency = {"site": name, "currency": site.price.currency}
@@ -168,8 +173,9 @@ def _components(topology: Topology) -> Rows:
             if share == "work" and held is not None:
                 yield _reservation(component, placement), held, labels
             if component.traffic or component.requests:
-                write = _weights if several(topology, name) else _policy
-                yield from write(topology, name, placement)
+                yield from _policy(topology, name, placement)
+                if several(topology, name):
+                    yield from _weights(topology, name, placement)
         yield from _limits(topology, name, component)
 
 
@@ -188,15 +194,15 @@ def _vms(topology: Topology) -> Rows:
 
 
 def _policy(topology: Topology, name: str, placement: Placement) -> Rows:
-    """The weights with which the component's parts follow packets and bytes.
+    """The weights with which the component's parts follow traffic that is read where it is counted.
 
     A host is divided or it is not: in both states each amount that is used at all has a weight, be it 0.
     """
     node = plain_node(topology, name)
-    own = {} if node is None else {"node_id": node, "coverage": counter_of(topology, name).coverage}
+    own = {} if node is None else {"node_id": node, "coverage": _coverage(topology, name)}
     policy = topology.weights(name)
     for state in parts(topology, name, placement):
-        for number, by in enumerate(amounts(topology, name)):
+        for number, by in enumerate(_read_there(topology, name)):
             used = {part: policy[part][by] for part in state if by in policy[part]}
             if number == 0 and not static_followed(topology, name):
                 used = dict.fromkeys(state[:1], 0.0) | used
@@ -204,25 +210,39 @@ def _policy(topology: Topology, name: str, placement: Placement) -> Rows:
                 yield "policy", weight, {"component": name, "host": placement.host, "part": part, "by": by, **own}
 
 
+def _coverage(topology: Topology, component: str) -> str:
+    """How the component is counted, and whether its power follows directions."""
+    return counter_of(topology, component).coverage + ("_directed" if directions(topology, component) else "")
+
+
+def _read_there(topology: Topology, component: str) -> list[str]:
+    """The amounts of traffic of which an application has no row."""
+    held = rows(topology, component) if several(topology, component) else []
+    return [by for by in amounts(topology, component) if by not in held]
+
+
 def _weights(topology: Topology, name: str, placement: Placement) -> Rows:
-    """The same where they follow more than packets and bytes. Static power with `steps` is one for all that send."""
-    policy = topology.weights(name)
-    named = {"steps": "equal"}
-    every = sorted(
-        {named.get(by, by) for by in followed(topology, name)} - {"unattributed"} | {presence(topology, name)}
-    )
+    """The weights with which they follow what an application has for its traffic there (`by`).
+
+    `of` is the whole: this traffic, all that send or need a step, all reservations, the capacity. Static power with
+    `steps` is one for all that send.
+    """
+    policy, named = topology.weights(name), {"steps": "equal"}
+    every, there = rows(topology, name), presence(topology, name)
+    others = sorted({named.get(by, by) for by in followed(topology, name)} - {*TRAFFIC, "unattributed"})
+    where = {"component": name, "host": placement.host}
     for state in parts(topology, name, placement):
-        for by in every:
-            used = {
-                part: weight for part in state for each, weight in policy[part].items() if named.get(each, each) == by
-            }
-            # Also of a static part that follows nothing: each application has 0 W of it then.
-            for part, weight in ({state[0]: 0.0} | used).items():
-                yield "weight", weight, {"component": name, "host": placement.host, "part": part, "by": by}
+        for number, of in enumerate([*every, *others]):
+            used = {part: policy[part][each] for part in state for each in policy[part] if named.get(each, each) == of}
+            if number == 0 and not static_followed(topology, name):
+                used = dict.fromkeys(state[:1], 0.0) | used
+            for part, weight in (used or {state[0]: 0.0}).items():
+                by = of if of in every else "volume" if of == "capacity" else there
+                yield "weight", weight, {**where, "part": part, "by": by, "of": of}
     for step in _steps(topology, name):
-        yield "weight", 1, {"component": name, "host": placement.host, "part": step, "by": step}
+        yield "weight", 1, {**where, "part": step, "by": "volume", "of": step}
         watts = topology.components[name].steps[int(step.removeprefix(STEP)) - 1].watts
-        yield "step_watts", watts, {"component": name, "host": placement.host, "part": step, "by": step}
+        yield "step_watts", watts, {**where, "part": step, "of": step}
 
 
 STEP = "step-"
@@ -248,14 +268,14 @@ def _limits(topology: Topology, name: str, component: Component) -> Rows:
     used, node = followed(topology, name), plain_node(topology, name)
     where = {"component": name, **({} if node is None else {"node_id": node})}
     if "capacity" in used and component.capacity is not None:
-        yield "limit", component.capacity, {**where, "by": "capacity"}
+        yield "limit", component.capacity, {**where, "of": "capacity"}
     for step, entry in zip(_steps(topology, name), component.steps, strict=False):
-        yield "limit", entry.above, {**where, "by": step}
+        yield "limit", entry.above, {**where, "of": step}
     if "reservation" in used:
         held = sum(
             entry.reservation or 0 for one, entry in topology.applications.items() if name in topology.route(one)
         )
-        yield "reservable", component.capacity or held, {"component": name, "by": "reservation"}
+        yield "reservable", component.capacity or held, {"component": name, "of": "reservation"}
 
 
 def _traffic(topology: Topology) -> Rows:
@@ -372,15 +392,28 @@ def _tokens(topology: Topology, application: str) -> Rows:
 def _paths(topology: Topology, application: str, component: str) -> Iterator[dict[str, str]]:
     """The labels of an application's path constants at a component, one for each of its hosts."""
     counter = counter_of(topology, component)
-    used = amounts(topology, component)
     for number, placement in enumerate(topology.placements(component)):
         yield {
             "application": application,
             **place(topology, component, placement),
             **({"node_id": counter.node} if counter.node is not None else {"counter": counter.name}),
-            "coverage": counter.coverage,
-            "amounts": "several" if several(topology, component) else used[0] if len(used) == 1 else "both",
+            "coverage": _coverage(topology, component),
+            "amounts": _amounts(topology, component, counter),
             # Traffic passes a component once, on however many hosts it is.
             **({"passing": "yes"} if counter.passing and number == 0 else {}),
             **({"absent": "zero"} if counter.fills else {}),
         }
+
+
+def _amounts(topology: Topology, component: str, counter: Counter) -> str:
+    """The amounts of traffic that an application's share there is made of.
+
+    With rows of applications, those that are rows: one of them, both, or pairs of which each needs the other.
+    """
+    if several(topology, component):
+        held = rows(topology, component)
+        return f"rows_{held[0] if len(held) == 1 else 'both' if counter.fills else 'pairs'}"
+    if directions(topology, component):
+        return "directed"
+    used = amounts(topology, component)
+    return used[0] if len(used) == 1 else "both"

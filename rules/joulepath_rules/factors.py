@@ -19,15 +19,28 @@ def metric(kind: str) -> str:
     return f"grid_carbon_intensity_{kind}_grams_per_kilowatt_hour"
 
 
+def _settled_most(kind: str) -> str:
+    return f"\n    or on ({IDENTITY}) ".join(f'{metric(kind)}{{state="{state}"}}' for state in STATES)
+
+
 def live(kind: str) -> str:
     """One value for each zone, source and boundary; different values of one state are a gap."""
-    best = f"\n    or on ({IDENTITY}) ".join(f'{metric(kind)}{{state="{state}"}}' for state in STATES)
+    best = _settled_most(kind)
     return f"(max by ({IDENTITY}) (\n    {best}) {SENSIBLE}\n    == on ({IDENTITY}) min by ({IDENTITY}) (\n    {best}))"
 
 
+def state(kind: str) -> str:
+    """The state of the value that counts, for each zone, source and boundary."""
+    return f"group by ({IDENTITY}, state) (\n    {_settled_most(kind)})"
+
+
 def words(features: frozenset[str]) -> Mapping[str, str]:
-    """The words in place of `$average_factor`, `$marginal_factor` and `$stated_shares` in attribution.yaml."""
+    """The words in place of `$average_factor`, `$average_state`, `$stated_shares` and the like in attribution.yaml."""
     stated = 'joulepath_topology_supply{kind=""}'
     if "hourly" in features:
         stated = f"({stated} or adapter:supply_share:ratio)"
-    return {"$stated_shares": stated, **{f"${kind}_factor": live(kind) for kind in KINDS}}
+    return {
+        "$stated_shares": stated,
+        **{f"${kind}_factor": live(kind) for kind in KINDS},
+        **{f"${kind}_state": state(kind) for kind in KINDS},
+    }

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Mapping
 
 from joulepath_rules.constants import PREFIX, STEP, Constant
 from joulepath_rules.meters import read_by
-from joulepath_rules.places import amounts, static_followed, units
+from joulepath_rules.places import amounts, several, static_followed, units
 from joulepath_topology import Topology
 
 SHOWN_BY = {
@@ -95,10 +95,13 @@ def _of(constant: Constant) -> Iterable[str]:
         case "traffic":
             kinds = {"node": "node_total", "traced": "traced_total", "query": "node_query", "counter": "counter"}
             yield from ("traffic", kinds[labels["total"]], labels["by"], *(["node"] if "node_id" in labels else []))
-        case "policy" if labels["part"] == "static" and constant.value:
-            yield f"static_{labels['by']}"
+        case "policy":
+            yield "plain"
+            if labels["part"] == "static" and constant.value:
+                yield f"static_{labels['by']}"
         case "weight":
-            yield from ("several", f"several_{'steps' if labels['by'].startswith(STEP) else labels['by']}")
+            of = labels["of"]
+            yield from ("several", f"row_{labels['by']}", f"several_{'steps' if of.startswith(STEP) else of}")
         case "path":
             yield from _of_path(labels)
         case "site" | "supply":
@@ -114,8 +117,11 @@ def _of(constant: Constant) -> Iterable[str]:
 
 def _of_path(labels: Mapping[str, str]) -> Iterable[str]:
     yield from ("path", f"{labels['coverage']}_{labels['amounts']}")
-    if labels["amounts"] == "several":
-        yield "several_counter" if "counter" in labels else "several_node"
+    if labels["coverage"].endswith("_directed"):
+        yield from ("directed", labels["coverage"])
+    if labels["amounts"].startswith("rows_"):
+        kind = "pairs" if labels["amounts"] == "rows_pairs" else "rows"
+        yield f"{kind}_{'counter' if 'counter' in labels else 'node'}"
     yield from (word for label, word in (("passing", "passing"), ("absent", "zero")) if label in labels)
     if "counter" in labels:
         yield from (f"{label}_counter" for label in ("trace_id", "flow") if label in labels)
@@ -128,5 +134,5 @@ def _of_traffic(topology: Topology, name: str) -> Iterable[str]:
     if traffic and traffic.by_application:
         yield from (f"counter_{unit}" for unit in units(topology, name))
     # Each application has 0 W of a static part that follows nothing.
-    if not static_followed(topology, name):
+    if not static_followed(topology, name) and not several(topology, name):
         yield f"static_{amounts(topology, name)[0]}"

@@ -50,6 +50,12 @@ def history(topology: Topology, features: frozenset[str]) -> Iterator[Rule]:
         # For `joulepath carbon settle`, which multiplies it with the factors that sources settle later.
         by_site = _own(topology, "application_site:power_watts")
         yield Rule(BY_SITE, _integral(topology, by_site, slow(topology), "topology, application"))
+    for name, needed in (("embodied", {"embodied"}), ("sci", {"carbon", "embodied"})):
+        if needed <= features:
+            grams = _own(topology, f"application:{name}_grams_per_second")
+            yield Rule(
+                f"application:{name}_grams:1h", _integral(topology, grams, slow(topology), "topology, application")
+            )
     if "money" in features:
         # The rows of an application are there together, in all currencies: one that is absent then was 0.
         cost = _own(topology, "application:cost_per_hour")

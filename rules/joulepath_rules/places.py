@@ -7,7 +7,7 @@ from typing import Literal
 
 from joulepath_topology import Topology
 from joulepath_topology.placements import Placement
-from joulepath_topology.policies import TRAFFIC
+from joulepath_topology.policies import DIRECTIONS, TRAFFIC
 
 AMOUNTS = ("count", "volume")
 """Packets or requests, and bytes or tokens."""
@@ -78,29 +78,55 @@ def static_followed(topology: Topology, component: str) -> bool:
 
 
 def several(topology: Topology, component: str) -> bool:
-    """Whether its power follows more than packets and bytes: then each amount of an application is a row."""
-    return bool(followed(topology, component) - {"count", "volume", "unattributed"})
+    """Whether its power follows an amount that is not traffic, which an application has for all of its traffic there:
+    then this traffic is a row."""
+    return bool(followed(topology, component) - {*TRAFFIC, "unattributed"})
 
 
-def traffic_of_several(topology: Topology) -> list[str]:
-    """The amounts of traffic of which such components need a row of each application."""
-    names = [name for name, entry in topology.components.items() if entry.traffic or entry.requests]
-    used = {by for name in names if several(topology, name) for by in amounts(topology, name)}
-    return [by for by in TRAFFIC if by in used]
+def directions(topology: Topology, component: str) -> set[str]:
+    """The directions that its power follows."""
+    return followed(topology, component) & set(DIRECTIONS)
 
 
 def presence(topology: Topology, component: str) -> str:
-    """The amount by which an application is there or not: bytes, where they are counted."""
-    counted = units(topology, component)
-    return "volume" if {"bytes", "tokens"} & set(counted) or not {"packets", "requests"} & set(counted) else "count"
+    """The amount by which an application is there or not: bytes, if they are counted and packets alone do not do."""
+    used, counted = followed(topology, component), units(topology, component)
+    octets = {"bytes", "tokens"} & set(counted) or not {"packets", "requests"} & set(counted)
+    return "count" if not octets or ("count" in used and not used & _OF_BYTES) else "volume"
+
+
+_OF_BYTES = {"volume", "steps", "capacity"}
+"""Amounts that need an application's bytes (of a model: tokens)."""
+
+
+def rows(topology: Topology, component: str) -> list[str]:
+    """Of a component with `several`: the amounts of an application that are rows, first that by which it is there."""
+    there = presence(topology, component)
+    return [there, *(by for by in AMOUNTS if by in followed(topology, component) - {there})]
 
 
 def amounts(topology: Topology, component: str) -> list[str]:
     """The amounts of traffic that the component's policy uses, with that by which applications are there."""
     used = followed(topology, component)
-    if several(topology, component) or not used & set(TRAFFIC):
+    if several(topology, component) or not used & set(AMOUNTS):
         used |= {presence(topology, component)}
     return [by for by in TRAFFIC if by in used]
+
+
+def used_directions(topology: Topology) -> list[str]:
+    """The directions that the power of any component follows."""
+    used = {by for name in _counted(topology) for by in directions(topology, name)}
+    return [by for by in DIRECTIONS if by in used]
+
+
+def used_rows(topology: Topology) -> list[str]:
+    """The amounts that are rows at any component."""
+    used = {by for name in _counted(topology) if several(topology, name) for by in rows(topology, name)}
+    return [by for by in AMOUNTS if by in used]
+
+
+def _counted(topology: Topology) -> list[str]:
+    return [name for name, entry in topology.components.items() if entry.traffic or entry.requests]
 
 
 def plain_node(topology: Topology, component: str) -> str | None:

@@ -46,6 +46,10 @@ PUBLIC = _series(
         "power of a component by part: `static`, `dynamic` or `undivided`; with `unattributed`",
     ),
     (
+        "component:policy:ratio", "component part by", "",
+        "the weight, 0 to 1, with which a part of its power follows an amount; that of none is `unattributed`",
+    ),
+    (
         "component:unmeasured:info", "component host", "",
         "1 while its share is not known; its watts are in the host's `unattributed`",
     ),
@@ -101,6 +105,10 @@ PUBLIC = _series(
         "the factor of a supply, by `location` or `market`",
     ),
     ("supply:co2_grams_per_second", "site supply basis", "g/s", "CO2 of a supply; together that of the site"),
+    (
+        "supply:factor:info", "site supply basis factor grid_zone source boundary state", "",
+        "1 for the factor that a supply has now; `factor` is `constant`, `average` or `marginal`",
+    ),
     ("host:embodied_grams_per_second", "host site", "g/s", "embodied emissions of a host with its GPUs"),
     (
         "application:embodied_grams_per_second", "application segment", "g/s",
@@ -195,6 +203,11 @@ PUBLIC = _series(
     ),
     ("LABEL:application_cost_per_hour", "LABEL segment currency", "1/h", "cost of these applications"),
     (
+        "LABEL:application_embodied_grams_per_second", "LABEL segment", "g/s",
+        "embodied emissions of these applications",
+    ),
+    ("LABEL:application_sci_grams_per_second", "LABEL", "g/s", "CO2 by `location` and embodied emissions of these"),
+    (
         "LABEL:application_bits_per_joule", "LABEL", "bit/J",
         "bits of these applications for each joule of their segments `network` and `support`",
     ),
@@ -209,6 +222,14 @@ PUBLIC = _series(
         "energy at a site in a closed UTC hour; one sample an hour",
     ),
     ("application:cost:1h", "application segment currency", "", "cost in a closed UTC hour; one sample an hour"),
+    (
+        "application:embodied_grams:1h", "application segment", "g",
+        "embodied emissions of a closed UTC hour; one sample an hour",
+    ),
+    (
+        "application:sci_grams:1h", "application", "g",
+        "CO2 by `location` and embodied emissions of a closed UTC hour; one sample an hour",
+    ),
     (
         "application:coverage:ratio:1h", "application", "",
         "the part of a closed UTC hour in which `application:power_watts` was there, 0 to 1",
@@ -301,17 +322,17 @@ STEPS = _series(
     ("component:whole:rate", "component by", "1/s", "the same, but not less than `component:traced:rate`"),
     (
         "application_component:policy:amount", "application component host site segment by", "",
-        "an amount of an application at a component, where power follows more than packets and bytes",
+        "traffic of an application at a component, where power follows more than traffic",
     ),
-    ("component:policy:limit", "component by", "1/s", "where a step begins, and the capacity, as rates are counted"),
-    ("component:policy:whole", "component by", "", "all of an amount that is not packets or bytes"),
+    ("component:policy:limit", "component of", "1/s", "where a step begins, and the capacity, as rates are counted"),
+    ("component:policy:whole", "component of", "", "all of an amount that is not traffic"),
     (
-        "component:step_watts", "component host part by", "W",
+        "component:step_watts", "component host part of", "W",
         "power of the steps that are needed; with that by which other parts are less",
     ),
     (
-        "component_part:policy:watts", "component host part by", "",
-        "watts of a part for one unit of an amount, where power follows more than packets and bytes",
+        "component_part:policy:watts", "component host part by of", "",
+        "watts of a part for one unit of an amount, where power follows more than traffic",
     ),
     (
         "component:watts_per_amount", "component host node_id coverage by", "W s",

@@ -3,11 +3,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from joulepath.carbon.settings import Point, Question
-from joulepath.errors import UsageError
+from joulepath.errors import JoulepathError, UsageError
 from joulepath_report.period import HOUR, Slot
-from joulepath_report.questions import Questions, Rows
+from joulepath_report.questions import Key, Questions, Rows
+from joulepath_rules.chain import slow
+from joulepath_rules.history import LEAST
 from joulepath_topology import Topology
 from joulepath_topology.supplies import Market, Supply, shares
 
@@ -29,13 +32,20 @@ class Factors:
     """By site and basis."""
     missing: dict[str, set[int]] = field(default_factory=dict)
     """Hours without a settled factor, by zone as a configuration names it."""
+    faults: list[str] = field(default_factory=list)
+    """Zones of which the source did not give its history, each as one line."""
 
 
 def asked(topology: Topology, questions: Sequence[Question]) -> Mapping[Zone, Question]:
-    """The question of each zone that a site names. Raises UsageError where one is absent, or of another kind."""
+    """The question of each zone that a site names. Raises UsageError where one is absent, or of another kind.
+
+    The same where no site has a factor.
+    """
     known = {question.labels: question for question in questions}
     found: dict[Zone, Question] = {}
     mistakes: list[str] = []
+    if not any(site.supplies for site in topology.sites.values()):
+        mistakes.append("sites: none has a factor: there is nothing to settle (docs/guides/sites.md)")
     for name, site in topology.sites.items():
         for supply in site.supplies.values():
             if (zone := _zone(supply)) is None:
@@ -57,15 +67,20 @@ def asked(topology: Topology, questions: Sequence[Question]) -> Mapping[Zone, Qu
 
 
 def hourly(points: Iterable[Point], slots: Sequence[Slot]) -> dict[int, float]:
-    """The mean of each hour that the points cover in full, by its number."""
+    """The mean of each hour that the points cover in full, by its number.
+
+    An interval ends at the latest where the next one begins: sources change from half hours to quarters of an hour.
+    """
     begins = {slot.begin: number for number, slot in enumerate(slots)}
     weights: dict[int, float] = {}
     sums: dict[int, float] = {}
-    for point in points:
+    ordered = sorted(points, key=lambda point: point.start)
+    for point, later in zip_longest(ordered, ordered[1:]):
+        end = point.end if later is None else min(point.end, later.start)
         begin = point.start // HOUR * HOUR
-        while begin < point.end:
+        while begin < end:
             number = begins.get(begin)
-            seconds = min(point.end, begin + HOUR) - max(point.start, begin)
+            seconds = min(end, begin + HOUR) - max(point.start, begin)
             if number is not None and seconds > 0:
                 weights[number] = weights.get(number, 0.0) + seconds
                 sums[number] = sums.get(number, 0.0) + seconds * point.grams
@@ -74,7 +89,7 @@ def hourly(points: Iterable[Point], slots: Sequence[Slot]) -> dict[int, float]:
 
 
 def factors(questions: Questions, zones: Mapping[Zone, Question], history: History) -> Factors:
-    """The settled factors of all sites. Raises JoulepathError."""
+    """The settled factors of all sites, without those of sources that fail. Raises PrometheusError."""
     topology, slots = questions.topology, questions.slots
     found = Factors()
     of_zones: dict[Zone, dict[int, float]] = {}
@@ -82,13 +97,19 @@ def factors(questions: Questions, zones: Mapping[Zone, Question], history: Histo
         if question.known is not None:  # an average of a year is settled, and is that of each of its hours
             of_zones[zone] = dict.fromkeys(range(len(slots)), question.known.grams)
             continue
-        of_zones[zone] = hourly(history(question, slots[0].begin, slots[-1].end), slots)
+        try:
+            points = list(history(question, slots[0].begin, slots[-1].end))
+        except JoulepathError as error:
+            found.faults.append(str(error))
+            points = []
+        of_zones[zone] = hourly(points, slots)
         if missing := set(range(len(slots))) - of_zones[zone].keys():
             found.missing[question.name] = missing
     overheads, mix = _overheads(questions), _Mix(_parts(questions), of_zones)
     for name, site in topology.sites.items():
-        bases = BASES if any(supply.market for supply in site.supplies.values()) else BASES[:1]
-        for basis in bases if site.supplies else ():
+        stated = {"location": any(supply.known for supply in site.supplies.values())}
+        stated["market"] = any(supply.market for supply in site.supplies.values())
+        for basis in (basis for basis in BASES if stated[basis]):
             row: dict[int, float] = {}
             for number in range(len(slots)):
                 overhead = overheads.get((name,), {}).get(number)
@@ -131,6 +152,16 @@ def _zone(supply: Supply) -> Zone | None:
     return (supply.grid_zone, supply.source, supply.boundary) if supply.grid_zone and supply.source else None
 
 
+def _means(questions: Questions, series: str, by: Key) -> Rows:
+    """The mean of each hour of which as much is known as the rules want for its energy and CO2."""
+    least = LEAST * HOUR / slow(questions.topology)
+    counts = questions.over("count", series, by)
+    return {
+        key: {number: mean for number, mean in row.items() if counts.get(key, {}).get(number, 0.0) >= least}
+        for key, row in questions.over("avg", series, by).items()
+    }
+
+
 def _overheads(questions: Questions) -> Rows:
     """Overheads of sites: as the topology states them, or the mean of what a query said in the hour."""
     every = range(len(questions.slots))
@@ -141,7 +172,7 @@ def _overheads(questions: Questions) -> Rows:
         if isinstance(overhead, float | int)
     }
     if len(found) < len(stated):
-        asked_for = questions.over("avg", "site:overhead:ratio", ("site",))
+        asked_for = _means(questions, "site:overhead:ratio", ("site",))
         found.update({key: row for key, row in asked_for.items() if key not in found})
     return found
 
@@ -158,6 +189,6 @@ def _parts(questions: Questions) -> Rows:
         else:
             found.update({(name, supply): dict.fromkeys(every, part) for supply, part in stated.items()})
     if change:
-        asked_for = questions.over("avg", "supply:share:ratio", ("site", "supply"))
+        asked_for = _means(questions, "supply:share:ratio", ("site", "supply"))
         found.update({key: row for key, row in asked_for.items() if key not in found})
     return found

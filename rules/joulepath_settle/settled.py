@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """CO2 of closed hours by settled factors, and the OpenMetrics file of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from joulepath.errors import JoulepathError
@@ -14,6 +14,20 @@ from joulepath_topology.promql import quote
 
 BY = ("application", "segment", "site")
 
+TOLERANCE = 1e-3
+"""A factor that is so much higher or lower than the one that was settled is a correction."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Hours of a site that were settled before, and have another factor now."""
+
+    site: str
+    hours: Sequence[int]
+    """Their numbers, in order."""
+    most: float
+    """The largest change, as a part of the larger factor."""
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -25,6 +39,7 @@ class Settled:
     """By site and basis, in g/J of its hosts."""
     waiting: int
     """Hours of applications that are left out, because a site where they used energy has no settled factor."""
+    corrections: Sequence[Correction] = ()
 
 
 def settle(questions: Questions, found: Factors) -> Settled:
@@ -32,8 +47,8 @@ def settle(questions: Questions, found: Factors) -> Settled:
     energy = questions.hourly(BY_SITE, BY)
     if not energy:
         raise JoulepathError(
-            f"{questions.prometheus.url}: has no {BY_SITE} of these hours: are the rules of topology "
-            f"{questions.topology.name} loaded there, and newer than this series?"
+            f"{questions.prometheus.url}: has no {BY_SITE} of these hours: generate and load the rules of topology "
+            f"{questions.topology.name}; they record an hour 2 to 7 minutes after its end if half of it was measured"
         )
     earlier = questions.hourly(series.GRAMS, ("application", "segment", "basis"))
     bases = {basis for _, basis in found.of_sites}
@@ -60,7 +75,21 @@ def settle(questions: Questions, found: Factors) -> Settled:
         key: {number: value for number, value in row.items() if number not in told.get(key, {})}
         for key, row in found.of_sites.items()
     }
-    return Settled(kept, factors, len({(application, number) for application, _, number in absent}))
+    waiting = len({(application, number) for application, _, number in absent})
+    return Settled(kept, factors, waiting, list(_corrections(told, found.of_sites)))
+
+
+def _corrections(before: Rows, now: Rows) -> Iterator[Correction]:
+    """By site: the hours that have two factors which differ, by place or by contract."""
+    changes: dict[str, dict[int, float]] = {}
+    for key in sorted(before.keys() & now.keys()):
+        for number in before[key].keys() & now[key].keys():
+            low, high = sorted((before[key][number], now[key][number]))
+            if high - low > TOLERANCE * high:
+                of_site = changes.setdefault(key[0], {})
+                of_site[number] = max(of_site.get(number, 0.0), (high - low) / high)
+    for site, row in changes.items():
+        yield Correction(site, sorted(row), max(row.values()))
 
 
 def open_metrics(questions: Questions, settled: Settled) -> str:

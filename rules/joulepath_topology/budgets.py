@@ -116,8 +116,14 @@ class Budget(Choice):
         if not isinstance(value, dict):
             return value
         other = [key for key in value if key not in cls.model_fields]
+        if SEVERITY in other:
+            raise ValueError("severity is one of the labels: write `labels: {severity: page}`")
         if len(other) != 1 or not isinstance(value[other[0]], str) or set(cls.kinds) & value.keys():
             return value
+        if other[0] in RESERVED:
+            raise ValueError(
+                f"a {other[0]} cannot have a budget: an application, a site or a label of applications can"
+            )
         rest = {key: item for key, item in value.items() if key not in other}
         return {**rest, "label": {other[0]: value[other[0]]}}
 
@@ -134,9 +140,13 @@ class Budget(Choice):
             raise ValueError("label needs one name with its value, such as {team: vision}")
         amounts = [key for key in self.QUANTITIES if getattr(self, key) is not None]
         if len(amounts) != 1:
-            raise ValueError(f"needs one of {', '.join(self.QUANTITIES)}")
+            raise ValueError(
+                f"has {' and '.join(amounts)}: write a budget for each"
+                if amounts
+                else f"needs one of {', '.join(self.QUANTITIES)}"
+            )
         if (self.per is None) == (self.window is None):
-            raise ValueError("needs one of per, window")
+            raise ValueError("needs one of per, window" if self.per is None else "has per and window: keep one of them")
         if self.window is not None and self.time_zone is not None:
             raise ValueError("has a window and a time_zone: a window is as long everywhere, so leave the time_zone out")
         if self.basis != "location" and self.co2 is None:

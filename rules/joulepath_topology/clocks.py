@@ -13,6 +13,8 @@ from itertools import pairwise
 from math import gcd
 from zoneinfo import ZoneInfo, available_timezones
 
+from joulepath.meant import did_you_mean
+
 YEARS = 28
 """Years that a rule must hold: after them the days of the week fall on the same dates again."""
 
@@ -62,7 +64,9 @@ def clock(name: str, year: int | None = None) -> Clock:
     except (KeyError, ValueError, OSError):
         if not available_timezones():
             raise ValueError("this machine has no time zones: install the package tzdata") from None
-        raise ValueError(f"there is no time zone {name!r}: write one such as Europe/Berlin") from None
+        meant = did_you_mean(name, [zone for zone in available_timezones() if "/" in zone])
+        cure = meant or ": write one such as Europe/Berlin"
+        raise ValueError(f"there is no time zone {name!r}{cure}") from None
     first = datetime.now(UTC).year if year is None else year
     moments = list(_moments(zone, first))
     new_year = _offset(zone, int(datetime(first, 1, 1, tzinfo=UTC).timestamp()) - _WEEK)

@@ -85,9 +85,18 @@ def _number(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError(f"must be a number, is {str(value).lower()}")  # noqa: TRY004  # pydantic wants a ValueError
     if isinstance(value, str):
-        quoted = re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?|0x[0-9a-f]+", value.strip(), re.IGNORECASE)
-        raise ValueError("must be a number: leave out the quotes" if quoted else "must be a number")  # noqa: TRY004
+        raise ValueError(f"must be a number{_cure(value.strip())}")  # noqa: TRY004
     return value
+
+
+def _cure(text: str) -> str:
+    """How to write the number that the text has."""
+    if re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?|0x[0-9a-f]+", text, re.IGNORECASE):
+        return ": leave out the quotes"
+    if re.fullmatch(r"\d+,\d+", text):
+        return f": write {text.replace(',', '.')}, with a point and without quotes"
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text)
+    return f": write {text} as {float(found[1]) / 100:g}" if found else ""
 
 
 def _seconds(value: object) -> float:

@@ -32,6 +32,10 @@ class Marginal(Entry):
     """Lower end of the 95 % interval, in joules."""
     high: Small | None = None
     """Upper end of it."""
+    least: Small | None = None
+    """Least traffic at which it was measured, in units/s."""
+    most: Small | None = None
+    """Most traffic at which it was measured: beyond both ends `joulepath whatif` says that it extrapolates."""
     method: Literal["declared", "calibrated"] = "declared"
     """How the number was obtained: by `joulepath calibrate marginal`, or from elsewhere."""
     application: Name | None = None
@@ -43,6 +47,10 @@ class Marginal(Entry):
             raise ValueError("needs per: the unit, one of packets, bytes, requests, tokens")
         if (self.low is None) != (self.high is None):
             raise ValueError("low and high belong together: the ends of one interval")
+        if (self.least is None) != (self.most is None):
+            raise ValueError("least and most belong together: the traffic at which it was measured")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(f"least is {self.least:g}, above most, {self.most:g}")
         if self.low is not None and self.high is not None and not self.low <= self.joules <= self.high:
             raise ValueError(f"joules is {self.joules:g}, outside of low to high, {self.low:g} to {self.high:g}")
         return self

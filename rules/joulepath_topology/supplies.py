@@ -47,9 +47,10 @@ class Factor(Entry):
     @model_validator(mode="after")
     def _one_factor(self) -> "Factor":
         if self.grams_per_kwh is not None and (self.grid_zone or self.source):
-            raise ValueError("has grams_per_kwh and a live factor: one of the two can be right")
+            raise ValueError("has grams_per_kwh and a live factor (grid_zone, source): keep one of the two")
         if bool(self.grid_zone) != bool(self.source):
-            raise ValueError("grid_zone and source belong together: which zone, according to whom")
+            missing = "source, such as ember" if self.grid_zone else "grid_zone, such as DE"
+            raise ValueError(f"grid_zone and source belong together: add {missing} (docs/reference/carbon-sources.md)")
         return self
 
     @property

@@ -47,6 +47,7 @@ FLAGS: Mapping[str, Words] = {
     "at": ("components", "site", str, "site at which a component stands"),
     "static-watts": ("hosts", "static_watts", _number, "idle power of a host"),
     "grams-per-kwh": ("sites", "grams_per_kwh", _number, "emissions of a site's grid"),
+    "market-grams-per-kwh": ("sites", "market_grams_per_kwh", _number, "emissions of a site's contract"),
     "overhead": ("sites", "overhead", _number, "overhead (PUE) of a site"),
     "price-per-kwh": ("sites", "price_per_kwh", _number, "price of a kWh at a site, in its currency"),
 }

@@ -7,16 +7,26 @@ from dataclasses import dataclass
 from joulepath.errors import JoulepathError
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
+from joulepath_whatif.beyond import Beyond, beyond
 from joulepath_whatif.power import STATIC, Power
 from joulepath_whatif.present import Key, Present
 from joulepath_whatif.scenario import Scenario
 from joulepath_whatif.shares import shares_then
-from joulepath_whatif.span import NOTHING, Span, total
+from joulepath_whatif.span import NOTHING, Span, exactly, total
 from joulepath_whatif.traffic import traffic, unknown
-from joulepath_whatif.weights import Weight, weights
+from joulepath_whatif.weights import Weight, Weights, weights
 
 Pair = tuple[float, float]
 """Now and then."""
+
+
+@dataclass(frozen=True)
+class Added:
+    """The power that the traffic of an application adds at hosts, now and then."""
+
+    now: Span
+    then: Span
+    change: Span
 
 
 @dataclass(frozen=True)
@@ -24,15 +34,16 @@ class Row:
     """One application, or `unattributed`. None is not known."""
 
     name: str
-    attributed: Pair
+    attributed: Pair | None
     """Watts."""
-    marginal: tuple[Span, Span] | None
-    change: Span | None
-    """Of the marginal watts."""
+    marginal: Added | None
+    """Watts."""
     weighed: Mapping[str, Pair]
-    """The share as grams of CO2 a second (`co2`) and as money an hour, by currency."""
-    marginal_weighed: Mapping[str, tuple[Span, Span]]
+    """The share as grams of CO2 a second (`co2`, `co2_market`) and as money an hour, by currency, where known."""
+    marginal_weighed: Mapping[str, Added]
     """The same of the marginal watts."""
+    extrapolated: bool
+    """Whether its traffic changes at a component that is in `Effect.beyond`."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +53,21 @@ class Effect:
     rows: Sequence[Row]
     """Applications, and `unattributed` last."""
     left_out: Sequence[str]
-    """Applications that are not known now, and that the scenario does not touch."""
+    """Applications of which neither the share nor the marginal watts are known now."""
     meters: float
     """Watts of all hosts now."""
     saved: Span
     """Watts by which this falls."""
     idle_saved: float
     """Of these, idle watts of hosts that the scenario changes."""
+    weights: Weights
+    """The units beside watts."""
     weighed: Mapping[str, Pair]
-    """All hosts as grams of CO2 a second and as money an hour."""
+    """All hosts as grams of CO2 a second and as money an hour, where each site has a weight."""
+    weighed_change: Mapping[str, Span]
+    """The change of these."""
+    beyond: Sequence[Beyond]
+    """Traffic at which no slope was measured."""
 
 
 def effect(topology: Topology, present: Present, scenario: Scenario) -> Effect:
@@ -59,19 +76,26 @@ def effect(topology: Topology, present: Present, scenario: Scenario) -> Effect:
     if lines := list(unknown(sent)):
         raise JoulepathError(lines)
     power = Power(topology, present, scenario, sent)
-    shares = shares_then(topology, present, power, sent)
+    shares = shares_then(present, power, sent)
     means = weights(topology, present, scenario)
-    left_out = [name for name in topology.applications if not _complete(topology, present, name)]
-    names = [*(name for name in topology.applications if name not in left_out), UNATTRIBUTED]
+    far = list(beyond(sent))
+    rows = [_row(name, power, shares, means, far) for name in (*topology.applications, UNATTRIBUTED)]
     idle = sum(watts - power.then[key] for key, watts in present.parts.items() if key[2] == STATIC)
     hosts = [{("", *key): watts for key, watts in parts.items()} for parts in (present.parts, power.then)]
+    weighed = {weight.name: _weighed(power, weight, *hosts) for weight in means.all}
+    known = {name: pair for name, pair in weighed.items() if pair is not None}
     return Effect(
-        rows=[_row(name, power, shares, means) for name in names],
-        left_out=left_out,
+        rows=[row for row in rows if row.attributed is not None or row.marginal is not None],
+        left_out=[row.name for row in rows if row.attributed is None and row.marginal is None],
         meters=sum(present.parts.values()),
-        saved=total(power.changes.values()).times(-1) + Span(idle, idle, idle),
+        saved=total(power.changes.values()).times(-1) + exactly(idle),
         idle_saved=idle,
-        weighed={weight.name: _weighed(power, weight, hosts[0], hosts[1]) for weight in means},
+        weights=means,
+        weighed=known,
+        weighed_change={
+            weight.name: _change(power, weight, known[weight.name]) for weight in means.all if weight.name in known
+        },
+        beyond=far,
     )
 
 
@@ -83,37 +107,60 @@ def _complete(topology: Topology, present: Present, name: str) -> bool:
     )
 
 
-def _row(name: str, power: Power, shares: Mapping[Key, float], means: Sequence[Weight]) -> Row:
+def _row(name: str, power: Power, shares: Mapping[Key, float], means: Weights, far: Sequence[Beyond]) -> Row:
+    complete = name == UNATTRIBUTED or _complete(power.topology, power.present, name)
     own = [{key: watts for key, watts in each.items() if key[0] == name} for each in (power.present.shares, shares)]
-    before, after = (power.marginal(name, then=then) for then in (False, True))
-    known = None if before is None or after is None else (before, after)
-    changes = () if known is None else (power.sent.change(each, name) for each in {*known[0], *known[1]})
+    weighed = {weight.name: _weighed(power, weight, *own) for weight in means.all} if complete else {}
+    added = {weight.name: _added(power, name, weight) for weight in means.all}
     return Row(
         name=name,
-        attributed=(sum(own[0].values()), sum(own[1].values())),
-        marginal=None if known is None else (total(known[0].values()), total(known[1].values())),
-        change=None if known is None else total(each or NOTHING for each in changes),
-        weighed={weight.name: _weighed(power, weight, own[0], own[1]) for weight in means},
-        marginal_weighed={}
-        if known is None
-        else {
-            weight.name: (_spans(power, weight, known[0], then=False), _spans(power, weight, known[1], then=True))
-            for weight in means
-        },
+        attributed=(sum(own[0].values()), sum(own[1].values())) if complete else None,
+        marginal=_added(power, name, None),
+        weighed={unit: pair for unit, pair in weighed.items() if pair is not None},
+        marginal_weighed={unit: each for unit, each in added.items() if each is not None},
+        extrapolated=any(power.sent.changed(each.component, name) for each in far),
     )
 
 
-def _weighed(power: Power, weight: Weight, now: Mapping[Key, float], then: Mapping[Key, float]) -> Pair:
-    """Sums of watts, each with the weight of its site; keys end with the component, and the host."""
-    before = sum(watts * weight.now[power.site(None, key[2])] for key, watts in now.items())
-    return before, sum(watts * weight.then[power.site(key[1], key[2])] for key, watts in then.items())
+def _weighed(power: Power, weight: Weight, now: Mapping[Key, float], then: Mapping[Key, float]) -> Pair | None:
+    """Sums of watts, each with the weight of its site; keys have the component and the host in second and third place.
+
+    None while a site lacks a weight.
+    """
+    before = [(watts, weight.now.get(power.site(None, key[2]))) for key, watts in now.items()]
+    after = [(watts, weight.then.get(power.site(key[1], key[2]))) for key, watts in then.items()]
+    sums = [_sum(each) for each in (before, after)]
+    return None if sums[0] is None or sums[1] is None else (sums[0], sums[1])
 
 
-def _spans(power: Power, weight: Weight, known: Mapping[str, Span], *, then: bool) -> Span:
-    """Marginal watts, each with the weight of its site; on several hosts as the component's work is there."""
-    by_site = weight.then if then else weight.now
-    return total(
-        span.times(part * by_site[power.site(component if then else None, host)])
-        for component, span in known.items()
-        for host, part in power.dynamic(component).items()
+def _sum(products: Sequence[tuple[float, float | None]]) -> float | None:
+    known = [watts * factor for watts, factor in products if factor is not None]
+    return sum(known) if len(known) == len(products) else None
+
+
+def _added(power: Power, name: str, weight: Weight | None) -> Added | None:
+    """The power that its traffic adds, in watts or times a weight; None where one of these is not known."""
+    if name == UNATTRIBUTED:
+        return None
+    now, then = (power.marginal(name, then=then) for then in (False, True))
+    if now is None or then is None:
+        return None
+    factors = {each: power.factors(each, weight) for each in {**now, **then} if now.get(each) or then.get(each)}
+    if None in factors.values():
+        return None
+    known = {each: pair for each, pair in factors.items() if pair is not None}
+    return Added(
+        total(now[each].times(pair[0]) for each, pair in known.items() if each in now),
+        total(then[each].times(pair[1]) for each, pair in known.items() if each in then),
+        total(power.sent.change(each, name, pair) or NOTHING for each, pair in known.items()),
     )
+
+
+def _change(power: Power, weight: Weight, pair: Pair) -> Span:
+    """The change of all hosts, with the interval of that part of it that follows traffic."""
+    moved = total(
+        span.times(factors[1])
+        for component, span in power.changes.items()
+        if (factors := power.factors(component, weight)) is not None
+    )
+    return moved + exactly(pair[1] - pair[0] - moved.value)

@@ -10,6 +10,7 @@ from joulepath_whatif.present import Key, Present
 from joulepath_whatif.scenario import Scenario
 from joulepath_whatif.span import Span, total
 from joulepath_whatif.traffic import Traffic
+from joulepath_whatif.weights import Weight
 
 STATIC = "static"
 
@@ -25,8 +26,8 @@ class Power:
             changes = [
                 sent.change(component, name) for name in sent.senders(component) if sent.changed(component, name)
             ]
-            if known := [change for change in changes if change is not None]:
-                self.changes[component] = total(known)
+            if change := total(each for each in changes if each is not None):
+                self.changes[component] = change
         self.then: dict[Key, float] = dict(present.parts)
         self._idle()
         for component, change in self.changes.items():
@@ -60,6 +61,18 @@ class Power:
         whole = sum(own.values())
         return {host: watts / whole if whole > 0 else 1 / len(own) for host, watts in own.items()}
 
+    def factors(self, component: str, weight: Weight | None) -> tuple[float, float] | None:
+        """A weight of the component's watts now and then, as its work is on its hosts; 1 without a weight."""
+        if weight is None:
+            return 1.0, 1.0
+        hosts = self.dynamic(component)
+        now = {host: weight.now.get(self.site(None, host)) for host in hosts}
+        then = {host: weight.then.get(self.site(component, host)) for host in hosts}
+        if None in (*now.values(), *then.values()):
+            return None
+        sums = [sum(part * (each[host] or 0.0) for host, part in hosts.items()) for each in (now, then)]
+        return sums[0], sums[1]
+
     def site(self, component: str | None, host: str) -> str:
         """The site at which a component's power on a host counts; that of now without a component."""
         change = self.scenario.components.get(component or "")
@@ -69,10 +82,7 @@ class Power:
         """Marginal watts of an application by component; None where one is not known, and of `unattributed`."""
         if name == UNATTRIBUTED:
             return None
-        used = dict.fromkeys(self.topology.needed(name))
-        if then:
-            instead = self.scenario.applications[name].instead if name in self.scenario.applications else {}
-            used = dict.fromkeys([*used, *instead.values()])
+        used = (self.sent.topology_then if then else self.topology).needed(name)
         found = {each: self.sent.marginal(each, name, then=then) for each in used}
         known = {each: span for each, span in found.items() if span is not None}
         return known if len(known) == len(found) else None

@@ -11,7 +11,9 @@ from joulepath_rules.chain import slow
 from joulepath_rules.places import plain_node
 from joulepath_rules.rule import selector
 from joulepath_topology import Topology
+from joulepath_topology.common import UNATTRIBUTED
 from joulepath_topology.durations import duration
+from joulepath_topology.policies import TRAFFIC
 
 Key = tuple[str, ...]
 Rows = Mapping[Key, float]
@@ -32,7 +34,7 @@ class Present:
     whole: Rows
     """All of it by component, amount."""
     grams: Rows
-    """Grams of CO2 for a joule, with the overhead, by site: of the grid."""
+    """Grams of CO2 for a joule, with the overhead, by site and basis: `location` or `market`."""
     overhead: Rows
     """Joules of a site for each joule that a host draws."""
     prices: Rows
@@ -57,18 +59,27 @@ def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> 
         return {tuple(sample.labels.get(label, "") for label in labels): sample.value for sample in found}
 
     nodes = {key[0]: ratio for key, ratio in rows("node:measured:ratio", "node_id").items()}
+
+    def true(component: str, rate: float) -> float:
+        """A rate of a node is low by the part of the window in which it was not counted."""
+        return rate / nodes.get(plain_node(topology, component) or "", 1.0)
+
     seen = {**rows("component:counted:rate", "component", "by"), **rows("component:whole:rate", "component", "by")}
+    # Where power follows more than packets and bytes, directions are known, too.
+    amounts: Rows = {
+        (name, component, by): true(component, rate)
+        for (name, component, by), rate in rows(
+            "application_component:policy:amount", "application", "component", "by"
+        ).items()
+        if name != UNATTRIBUTED and by in TRAFFIC
+    }
     return Present(
         at=at,
         shares=rows("application_component:power_watts", "application", "component", "host"),
         parts=rows("component:power_watts", "component", "host", "part"),
-        traffic=rows("application_component:traffic:rate", "application", "component", "by"),
-        # Rates of a node are low by the part of the window in which it was not counted.
-        whole={
-            (component, by): rate / nodes.get(plain_node(topology, component) or "", 1.0)
-            for (component, by), rate in seen.items()
-        },
-        grams=rows("site:co2_grams_per_joule", "site", basis="location"),
+        traffic={**amounts, **rows("application_component:traffic:rate", "application", "component", "by")},
+        whole={(component, by): true(component, rate) for (component, by), rate in seen.items()},
+        grams=rows("site:co2_grams_per_joule", "site", "basis"),
         overhead=rows("site:overhead:ratio", "site"),
         prices=rows("site:price_per_kilowatt_hour", "site", "currency"),
     )

@@ -2,7 +2,7 @@
 """A scenario: the changes that are asked about. From a file, from arguments, or from both."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -11,6 +11,8 @@ from joulepath.config import Model
 from joulepath.errors import UsageError
 from joulepath.meant import did_you_mean
 from joulepath_topology import Topology
+from joulepath_topology.applications import Application
+from joulepath_topology.checks.marginal import counted
 from joulepath_topology.common import Name, NotNegative, Number, Text
 from joulepath_topology.marginal import Small
 
@@ -132,7 +134,9 @@ class SiteChange(Model):
     """A site with another grid, overhead or price."""
 
     grams_per_kwh: NotNegative | None = None
-    """Emissions of its grid, in g/kWh."""
+    """Emissions of its grid, in g/kWh; of a site with several supplies those of all together."""
+    market_grams_per_kwh: NotNegative | None = None
+    """Emissions of its contract, in g/kWh, where the site has `market`."""
     overhead: Annotated[Number, Field(ge=1)] | None = None
     """Joules of the site for each joule that a host draws."""
     price_per_kwh: Number | None = None
@@ -158,6 +162,15 @@ class Scenario(Model):
         if wrong := list(self._wrong(topology)):
             raise UsageError([f"{place}: {line}" for line in wrong])
 
+    def applied(self, topology: Topology) -> Topology:
+        """The topology in which applications use other components."""
+        changed = {
+            name: _elsewhere(entry, self.applications[name].instead) if name in self.applications else entry
+            for name, entry in topology.applications.items()
+        }
+        fields = {key: getattr(topology, key) for key in type(topology).model_fields}
+        return topology.model_construct(**{**fields, "applications": changed})
+
     def _wrong(self, topology: Topology) -> Iterator[str]:
         sections: dict[str, Mapping[str, Any]] = {
             "applications": topology.applications,
@@ -174,13 +187,61 @@ class Scenario(Model):
                 place = f"applications.{name}.instead.{before}"
                 yield from _unknown(place, before, dict.fromkeys(used))
                 yield from _unknown(place, after, topology.components)
+                if before == after:
+                    yield f"{place}: is replaced by itself: name another component"
+        for name, application in self.applications.items():
+            if name in topology.applications:
+                yield from _without_effect(topology, name, application)
         for name, component in self.components.items():
+            if name in topology.components:
+                yield from _not_counted(topology, name, component)
             if component.site is not None:
                 yield from _unknown(f"components.{name}.site", component.site, topology.sites)
         if not any(getattr(self, section) for section in sections):
             yield "changes nothing: name a change, such as --users camera=0.5"
 
 
+FOLLOWS = {
+    "resolution": ("packets", "bytes"),
+    "data_rate": ("packets", "bytes"),
+    "requests": ("requests", "tokens"),
+    "tokens": ("tokens",),
+}
+"""The units that a change of an application is one of; the others are of all units."""
+
+
+def _without_effect(topology: Topology, name: str, change: ApplicationChange) -> Iterator[str]:
+    """Changes of what none of an application's components counts."""
+    units = {unit for component in topology.route(name) for unit in counted(topology, component)}
+    for key, own in FOLLOWS.items():
+        if getattr(change, key) != 1 and not units.intersection(own):
+            known = " and ".join(sorted(units)) or "nothing"
+            yield f"applications.{name}.{key}: changes {' and '.join(own)}, and the components of {name} count {known}"
+
+
+def _not_counted(topology: Topology, name: str, change: ComponentChange) -> Iterator[str]:
+    """Numbers for a unit that a component does not count."""
+    units = counted(topology, name)
+    wrong = {f"joules_per_{unit[:-1]}": unit for unit in change.joules if unit not in units}
+    if change.tokens != 1 and "tokens" not in units:
+        wrong["tokens"] = "tokens"
+    for key, unit in wrong.items():
+        yield f"components.{name}.{key}: {name} counts no {unit}, but {' and '.join(units) or 'nothing'}"
+
+
 def _unknown(place: str, name: str, entries: Mapping[str, Any]) -> Iterator[str]:
     if name not in entries:
         yield f"{place}: {name!r} is not in the topology{did_you_mean(name, list(entries))}"
+
+
+def _elsewhere(entry: Application, instead: Mapping[str, str]) -> Application:
+    """An application with other components on its paths."""
+
+    def other(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(instead.get(name, name) for name in names))
+
+    marks = {
+        key: tuple(mark.model_copy(update={"path": other(mark.path)}) for mark in getattr(entry, key))
+        for key in ("traces", "flows")
+    }
+    return entry.model_copy(update={"path": other(entry.path), "models": other(entry.models), **marks})

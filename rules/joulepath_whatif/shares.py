@@ -4,31 +4,26 @@
 from collections.abc import Mapping
 
 from joulepath.errors import JoulepathError
-from joulepath_rules.places import AMOUNTS
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
+from joulepath_whatif.division import LEAST, Parts, divided, needed
 from joulepath_whatif.power import Power
 from joulepath_whatif.present import Key, Present
 from joulepath_whatif.traffic import Traffic
 
-LEAST = 1e-9
-"""Traffic below which it counts as 0."""
 MOST_OFF = 0.1
 """By which shares may differ from those that the rules recorded, as a part: traffic changes within the mean."""
 
 
-def shares_then(topology: Topology, present: Present, power: Power, sent: Traffic) -> Mapping[Key, float]:
+def shares_then(present: Present, power: Power, sent: Traffic) -> Mapping[Key, float]:
     """Watts by application, component and host in the scenario."""
-    shares = dict(present.shares)
+    topology, shares = sent.topology, dict(present.shares)
     touched = {component for component in topology.components if _touched(present, power, sent, component)}
     plain = [name for name in touched if not topology.components[name].supports]
     for component in plain:
-        _check_policy(topology, component)
-        before, after = (
-            _divided(topology, parts, rates, component)
-            for parts, rates in ((present.parts, sent.now), (power.then, sent.then))
-        )
-        _check_all(present, before, component)
+        before = _divided(topology, component, present.parts, sent.now)
+        after = _divided(sent.topology_then, component, power.then, sent.then)
+        _check_all(topology, present, sent, component)
         for key, watts in before.items():
             known = present.shares.get(key, 0.0)
             if abs(watts - known) > MOST_OFF * max(abs(known), 1.0):
@@ -40,7 +35,7 @@ def shares_then(topology: Topology, present: Present, power: Power, sent: Traffi
             shares[key] = max(present.shares.get(key, 0.0) + watts - before.get(key, 0.0), 0.0)
     for component, entry in topology.components.items():
         if entry.supports and (component in touched or set(entry.supports) & set(plain)):
-            shares.update(_supporting(topology, shares, power.then, component))
+            shares.update(_supporting(sent.topology_then, shares, power.then, component))
     for component, host in {(key[0], key[1]) for key in present.parts}:
         own = [watts for key, watts in shares.items() if key[1:] == (component, host) and key[0] != UNATTRIBUTED]
         whole = sum(watts for key, watts in power.then.items() if key[:2] == (component, host))
@@ -48,20 +43,23 @@ def shares_then(topology: Topology, present: Present, power: Power, sent: Traffi
     return shares
 
 
-def _check_policy(topology: Topology, component: str) -> None:
-    """Refuses a policy of which this command does not know the amounts of the scenario."""
-    strange = {amount for part in topology.weights(component).values() for amount, weight in part.items() if weight}
-    if strange := strange - {*AMOUNTS, UNATTRIBUTED}:
-        raise JoulepathError(
-            f"components.{component}: its policy divides by {' and '.join(sorted(strange))}: this command knows shares "
-            "by packets and bytes alone"
-        )
+def _divided(
+    topology: Topology, component: str, parts: Mapping[Key, float], rates: Mapping[Key, float]
+) -> dict[Key, float]:
+    own: Parts = {(host, part): watts for (name, host, part), watts in parts.items() if name == component}
+    sent: dict[str, dict[str, float]] = {}
+    for (name, at, by), rate in rates.items():
+        if at == component:
+            sent.setdefault(by, {})[name] = rate
+    return {(name, component, host): watts for (name, host), watts in divided(topology, component, own, sent).items()}
 
 
-def _check_all(present: Present, before: Mapping[Key, float], component: str) -> None:
+def _check_all(topology: Topology, present: Present, sent: Traffic, component: str) -> None:
     """Refuses a component at which an application has a share, and no known traffic."""
-    for (name, at, host), watts in present.shares.items():
-        if at == component and watts and name != UNATTRIBUTED and (name, at, host) not in before:
+    for (name, at, _), watts in present.shares.items():
+        if at != component or not watts or name == UNATTRIBUTED:
+            continue
+        if any((name, component, by) not in sent.now for by in needed(topology, component)):
             raise JoulepathError(
                 f"components.{component}: the traffic of {name} there is not known: the rules record it where the "
                 "topology states `marginal` for all components of an application"
@@ -72,25 +70,6 @@ def _touched(present: Present, power: Power, sent: Traffic, component: str) -> b
     if any(sent.changed(component, name) for name in sent.senders(component)):
         return True
     return any(power.then[key] != watts for key, watts in present.parts.items() if key[0] == component)
-
-
-def _divided(
-    topology: Topology, parts: Mapping[Key, float], rates: Mapping[Key, float], component: str
-) -> dict[Key, float]:
-    """The policy's division of a component among the applications that send there."""
-    weights = topology.weights(component)
-    found: dict[Key, float] = {}
-    for (name, host, part), watts in parts.items():
-        if name != component:
-            continue
-        for by, weight in weights[part].items():
-            own = {key[0]: rate for key, rate in rates.items() if key[1:] == (component, by)}
-            whole = max(sum(own.values()), LEAST)
-            for application, rate in own.items():
-                if application:
-                    key = (application, component, host)
-                    found[key] = found.get(key, 0.0) + watts * weight * rate / whole
-    return found
 
 
 def _supporting(

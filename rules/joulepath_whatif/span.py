@@ -19,6 +19,10 @@ class Span:
             return Span(self.value + other.value)
         return Span(self.value + other.value, self.low + other.low, self.high + other.high)
 
+    def __bool__(self) -> bool:
+        """Whether it is anything but 0, without an error."""
+        return self != NOTHING
+
     def times(self, factor: float) -> "Span":
         """Each number times a factor."""
         if self.low is None or self.high is None:
@@ -27,7 +31,12 @@ class Span:
         return Span(self.value * factor, *ends)
 
 
-NOTHING = Span(0.0, 0.0, 0.0)
+def exactly(value: float) -> Span:
+    """A value without an error."""
+    return Span(value, value, value)
+
+
+NOTHING = exactly(0.0)
 """0, without an error."""
 
 

@@ -22,6 +22,9 @@ from scripts.first_hour.stand_ins import (
 TOLERANCE = 0.01
 """Prometheus' rates are over scrapes that come some milliseconds late or early."""
 EDGE_WATTS = OUTLETS[2][1] + OUTLETS[3][1]
+GRAMS, PRICE = 344.14, 0.21
+"""For each kWh: Germany's average of 2024 by Ember, and the EUR that the page writes."""
+JOULES_PER_KWH = 3.6e6
 UNATTRIBUTED = "unattributed"
 
 
@@ -57,6 +60,8 @@ def truths() -> Mapping[str, float]:
         'bmc_chassis_power_watts{instance="gpu-1"}': float(BMC_WATTS),
         f'application:joules_per_token{{application="{APPLICATION}"}}': BMC_WATTS / TOKENS,
         f'application:joules_per_inference{{application="{APPLICATION}"}}': BMC_WATTS / REQUESTS,
+        f'sum(application:co2_grams_per_second{{application="{APPLICATION}"}})': BMC_WATTS * GRAMS / JOULES_PER_KWH,
+        f'sum(application:cost_per_hour{{application="{APPLICATION}",currency="EUR"}})': BMC_WATTS / 1000 * PRICE,
         f'budget:limit_joules{{application="{APPLICATION}"}}': BUDGET_JOULES,
     }
 

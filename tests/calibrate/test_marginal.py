@@ -165,7 +165,9 @@ def test_the_slope_goes_into_the_lines_of_its_component(
     assert calibrate("upf", "--write") == 0
     first, *others = capsys.readouterr().out.splitlines()
     (entry,) = yaml.safe_load(first)["marginal"]
-    assert set(entry) == {"per", "joules", "low", "high", "method"}
+    assert set(entry) == {"per", "joules", "low", "high", "least", "most", "method"}
+    sent = [sum(pair) for pair in zip(*rates.run(2).rates.values(), strict=True)]
+    assert (entry["least"], entry["most"]) == pytest.approx((min(sent), max(sent)), rel=1e-3)
     assert entry["low"] < entry["joules"] < entry["high"]
     assert others[-1].startswith("upf: ")
     assert others[-1].endswith(" W (360 windows)")
@@ -175,6 +177,19 @@ def test_the_slope_goes_into_the_lines_of_its_component(
     assert written == f"    {first}"
     assert all(line in after for line in before)
     assert main(["rules", "check", str(tmp_path / "house.yaml")]) == 0
+
+
+@pytest.mark.unit
+def test_a_slope_that_may_be_0_is_said_to_be_one(
+    calibrate: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Power with 2 % noise that does not follow the robot's bytes."""
+    run = rates.run(3, robot=0)
+    rows = zip(run.watts, run.rates["robot"], strict=True)
+    lines = [f"{120 * number + 1},{watts!r},{sent!r}" for number, (watts, sent) in enumerate(rows)]
+    (tmp_path / "samples.csv").write_text("\n".join(["time,watts,bytes", *lines, ""]))
+    assert calibrate("upf") == 0
+    assert "upf: this may be 0: power may not follow this traffic" in capsys.readouterr().out
 
 
 @pytest.mark.unit

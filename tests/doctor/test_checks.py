@@ -3,7 +3,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +16,8 @@ from joulepath_doctor.examine import Check, examine
 from joulepath_doctor.finding import Finding, causes
 from joulepath_doctor.places import RULES
 from joulepath_doctor.reads import reads
+from joulepath_doctor.selected import nearest
+from joulepath_doctor.server import Server
 from joulepath_prometheus.errors import NoAnswerError, PrometheusError
 from joulepath_rules.dialects import vmalert
 from joulepath_rules.generate import generate
@@ -523,3 +526,21 @@ def test_each_question_is_asked_once() -> None:
         made = context(PLANT, server, 3600)
         first = made.server.query("attribution:heartbeat")
         assert made.server.query("attribution:heartbeat") is first
+
+
+class Names:
+    """A server that has these series, none of which fits a selector."""
+
+    def label_values(self, _label: str, *selectors: str) -> list[str]:
+        """All names, or those that fit."""
+        return [] if selectors else ["host_tier:power_watts", "host:power_watts"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("inverter_watts", ""), ("hots:power_watts", " (did you mean host:power_watts?)")],
+)
+def test_a_recorded_series_is_not_meant_by_the_name_of_another(name: str, meant: str) -> None:
+    with answering({}) as server:
+        about = replace(context(PODS, server, 3600, clock(NOW, NOW)), server=cast("Server", Names()))
+    assert nearest(about, name) == f"no series is called {name}{meant}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings about prices: a query without a price, with several, with none that is a number, and sites without one."""
+"""Findings about prices: a query without a price, with several, with none that is a number; sites without one."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ import pytest
 
 from joulepath_doctor.checks import periods, sources
 from joulepath_doctor.context import context
+from joulepath_topology import Topology
 from tests.doctor.answers import NOW, Rows, answering, clock
 from tests.rules.promtool import topology
 
@@ -26,6 +27,19 @@ components: {a: {role: device}}
 """)
 
 DE = {"zone": "DE"}
+GRID = "{grid_zone: DE, source: ember}"
+UNKNOWN = "an application with watts there has no CO2. State grams_per_kwh, or grid_zone and source"
+
+
+def factors(one: str, other: str) -> Topology:
+    """A host at each of two sites."""
+    return topology(f"""
+sites: {{a: {one}, b: {other}}}
+hosts:
+  a: {{site: a, power: [{{watts: 1}}]}}
+  b: {{site: b, power: [{{watts: 1}}]}}
+components: {{a: {{role: device}}}}
+""")
 
 
 def findings(queries: Mapping[str, Rows], paths: Mapping[str, list[str]] | None = None) -> list[str]:
@@ -69,3 +83,17 @@ def test_a_price_that_is_not_a_number_is_named() -> None:
     """NaN, as of a mean over nothing, in the words of the server."""
     (odd, _) = findings({"^day_ahead": [(DE, float("nan"))], r"^present_over_time": [(DE, 1)]})
     assert odd == "sites.a.price.query: source/no-amount: the query gives NaN or infinite now: a price is a number"
+
+
+def test_a_site_without_a_factor_beside_others_is_a_note() -> None:
+    """An application with watts at both has no CO2 at all, so the reason must stand somewhere."""
+    with answering({}) as server:
+        house = [
+            [one.message for one in periods.check(context(plant, server, 3600, clock(NOW, NOW)))]
+            for plant in (factors("{grams_per_kwh: 344}", "{}"), factors("{}", "{}"), factors(GRID, GRID))
+        ]
+    assert house == [
+        [f"b without a carbon factor: {UNKNOWN}"],
+        [],
+        [],
+    ]

@@ -59,7 +59,7 @@ class Listing(Model):
         ("nodes: [{}]", "nodes.0.address: is missing"),
         ("nodes: [{address: 1}]", "nodes.0.address: must be a string: put it in quotes"),
         ("numbers: [1]", "numbers: must be a mapping of keys"),
-        ("numbers: {x: a}", "numbers.x: must be a valid integer, unable to parse string as an integer"),
+        ("numbers: {x: a}", "numbers.x: must be a whole number"),
         ("mode: three", "mode: must be 'one' or 'two'"),
         (
             "either: [10.0.0.1/8]",
@@ -125,7 +125,7 @@ class Numbered(Model):
     [
         ("rooms: {5: {mods: one}}", "rooms.5.mods: unknown key 'mods' (did you mean mode?)"),
         ("rooms: {5: {nodes: [{address: x, intervall: 2}]}}", "unknown key 'intervall' (did you mean interval?)"),
-        ("rooms: {5: {zzz: one}}", "rooms.5.zzz: unknown key 'zzz'"),
+        ("rooms: {5: {zzz: one}}", "rooms.5.zzz: unknown key 'zzz': the keys are nodes, numbers, mode, either, only"),
     ],
 )
 def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path, text: str, message: str) -> None:

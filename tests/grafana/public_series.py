@@ -105,7 +105,7 @@ def _within(named: set[str], there: set[str], *, whole: bool = False) -> set[str
 
 def _binary(expr: promql.BinaryExpr) -> set[str]:
     left, right = labels(expr.lhs), labels(expr.rhs)
-    if isinstance(expr.lhs, promql.NumberLiteral):
+    if isinstance(expr.lhs, promql.NumberLiteral) or str(expr.lhs) == "time()":
         return right
     if isinstance(expr.rhs, promql.NumberLiteral):
         return left

@@ -19,7 +19,14 @@ from grafana_foundation_sdk.models import units
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from joulepath_dashboards import dashboards, write
-from joulepath_dashboards.common import GRAMS_PER_HOUR, PER_HOUR, RANGE_STEP, RANGE_STEPS, empty
+from joulepath_dashboards.common import (
+    GRAMS_PER_HOUR,
+    GRAMS_PER_KWH,
+    PER_HOUR,
+    RANGE_STEP,
+    RANGE_STEPS,
+    empty,
+)
 from joulepath_dashboards.queries import filled, queries
 from joulepath_rules.generate import generate
 from joulepath_rules.rule import Rule
@@ -42,6 +49,7 @@ PANELS: dict[str, dict[str, Any]] = {
 TARGETS = {f"{title} {target['refId']}": target for title, panel in PANELS.items() for target in panel["targets"]}
 UNITS = {value for name, value in vars(units).items() if isinstance(value, str) and not name.startswith("_")} | {
     GRAMS_PER_HOUR,
+    GRAMS_PER_KWH,
     PER_HOUR,
 }
 EVERYTHING = ROOT / "tests" / "rules" / "topologies" / "everything.yaml"
@@ -200,7 +208,7 @@ def test_the_columns_of_a_table_are_named_and_have_units(panel: dict[str, Any]) 
     overrides = {item["matcher"]["options"]: item["properties"] for item in panel["fieldConfig"]["overrides"]}
     for value, target in columns.items():
         column = organize["renameByName"][value]
-        assert [setting["id"] for setting in overrides[column]] == ["unit"]
+        assert [setting["id"] for setting in overrides[column]] in (["unit"], ["unit", "noValue"])
         assert overrides[column][0]["value"] in UNITS
         assert labels(promql.parse(filled(target["expr"]))) == set(organize["indexByName"]) - set(columns)
 

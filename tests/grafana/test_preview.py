@@ -144,15 +144,21 @@ def test_a_dot_in_a_name_is_a_dot(name: str, matcher: str) -> None:
         ("watt", 2000, "2 kW"),
         ("watt", -12.34, "-12.3 W"),
         ("joule", 0, "0 J"),
+        ("watt", -3e-14, "0 W"),
         ("percentunit", 0.5, "50%"),
         ("percentunit", 1.2345, "123%"),
         ("suffix: g/h", 12.5, "12.5 g/h"),
+        ("suffix: /h", 0.00421, "0.00421 /h"),
+        ("none", 0.0000123, "0.000012"),
         ("bps", 8_250_000, "8.25 Mb/s"),
         ("short", 12_000, "12 K"),
         ("short", 3, "3"),
         ("reqps", 0.25, "0.250 req/s"),
         ("s", 0.0025, "2.50 ms"),
         ("s", 90, "1.50 mins"),
+        ("m", 15, "15 mins"),
+        ("m", 0.5, "30 s"),
+        ("m", 90, "1.50 hours"),
         ("none", 7, "7"),
         ("watt", float("inf"), "inf"),
     ],
@@ -174,6 +180,14 @@ def test_figures_and_bars_take_the_colour_of_their_threshold(value: float, colou
     for kind in ("stat", "bargauge"):
         text = inner(panel(kind, "percentunit", thresholds={"mode": "absolute", "steps": steps}), value)
         assert set(re.findall(r"(?:color|background):(#\w+)", text)) == {kinds.NAMED[colour]}
+
+
+def test_a_single_amount_of_money_has_its_currency() -> None:
+    """Grafana, too, leaves out the name of a single value unless a panel wants it."""
+    assert "<small></small>" in inner(panel("stat", "none"), 5)
+    assert "<small>s0</small>" in inner(panel("stat", "none") | {"options": {"textMode": "value_and_name"}}, 5)
+    costs = [each for each in DASHBOARDS["overview"]["panels"] if each["type"] == "stat" and "Cost" in each["title"]]
+    assert [each["options"]["textMode"] for each in costs] == ["value_and_name", "value_and_name"]
 
 
 def test_bars_without_thresholds_are_red_from_eighty_on() -> None:
@@ -202,6 +216,31 @@ def test_a_cell_without_a_value_shows_the_word_of_its_table() -> None:
     text = str(kinds.drawn(content, lines, {}, PERIOD, (600, 300)))
     cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in text.split("<tr>")[2:]]
     assert cells == [["a", "5 W", "5 W"], ["b", "5 W", "No data: none."]]
+
+
+def test_a_label_that_a_row_lacks_is_blank_and_a_column_may_say_more() -> None:
+    """As in Grafana, where the word for no value is for values alone."""
+    said = {"matcher": {"id": "byName", "options": "Value #B"}, "properties": [{"id": "noValue", "value": "none"}]}
+    content = panel("table") | {"transformations": [{"id": "merge", "options": {}}], "targets": [{}, {}]}
+    content["fieldConfig"]["overrides"] = [said]
+    at = [Point(PERIOD.end, 5.0)]
+    lines = [Line("", {"site": "a", "zone": "DE"}, "A", at), Line("", {"site": "b"}, "A", at)]
+    lines.append(Line("", {"site": "a", "zone": "DE"}, "B", at))
+    text = str(kinds.drawn(content, lines, {}, PERIOD, (600, 300)))
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in text.split("<tr>")[2:]]
+    assert cells == [["a", "DE", "5 W", "5 W"], ["b", "", "5 W", "none"]]
+
+
+def test_lines_with_a_name_of_an_override_are_dashed() -> None:
+    content = panel("timeseries")
+    dashed = {"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [8, 8]}}
+    content["fieldConfig"]["overrides"] = [
+        {"matcher": {"id": "byRegexp", "options": r"/\(market\)$/"}, "properties": [dashed]}
+    ]
+    points = Server({}).query_range("x", PERIOD.begin, PERIOD.end, 15)[0].points
+    lines = [Line(f"site ({basis})", {}, "A", points) for basis in ("location", "market")]
+    text = str(kinds.drawn(content, lines, {}, PERIOD, (600, 300)))
+    assert text.count('stroke-dasharray="8,8"') == 1
 
 
 @pytest.mark.parametrize(("text", "value"), [("90s", 90), ("15m", 900), ("1h", 3600), ("2d", 172800)])

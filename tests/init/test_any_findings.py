@@ -109,6 +109,7 @@ FOUND = st.builds(
 @settings(max_examples=300)
 @given(FOUND, st.booleans(), st.lists(st.sampled_from(["camera", "robot", "a b"]), unique=True))
 @example(Found(readings=[Reading("pdu", "pdu-1", "1", "unattributed", 5.0)]), False, [])
+@example(Found(readings=[PLUG], cores=[CoreThere("open5gs", "edge-1", {"qfi": ["64", "camera"]})]), False, [])
 def test_any_findings_become_a_valid_topology(found: Found, kubernetes: bool, names: list[str]) -> None:
     if not found.any_power:
         return

@@ -35,6 +35,10 @@ def figures(
     result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     found: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    # Each table and each answer says that the coefficients were not measured.
+    assert found["illustrative"] is True
+    assert result.stdout.count("illustrative coefficients") == 2
+    assert result.stdout.count("(illustrative): the share of") == 2
     return found
 
 

@@ -220,7 +220,7 @@ def test_every_level_adds_up_at_every_instant(session: Session) -> None:
 def test_every_query_of_the_dashboards_returns_data(session: Session) -> None:
     """Reasons for gaps while there are gaps, all others while all is well.
 
-    A closed hour takes an hour, and no machine of this scenario has a BMC.
+    A closed hour takes an hour, no machine of this scenario has a BMC, and sources of carbon intensity are not asked.
     """
     healthy, faulty = session.recorded["answers"], session.recorded["answers_in_faults"]
     reasons = {query for query in healthy if query.startswith("group by") and ":missing:info" in query}
@@ -228,7 +228,10 @@ def test_every_query_of_the_dashboards_returns_data(session: Session) -> None:
     assert not [query for query in reasons if healthy[query] or not faulty[query]]
     servers = {query for query in healthy if "bmc_" in query and "pdu_up" not in query}
     assert len(servers) == 4
-    asked = {query: rows for query, rows in healthy.items() if query not in reasons | servers and ":1h{" not in query}
+    sources = {query for query in healthy if "grid_carbon_" in query or "carbon_up" in query}
+    assert len(sources) == 5
+    others = reasons | servers | sources
+    asked = {query: rows for query, rows in healthy.items() if query not in others and ":1h{" not in query}
     assert len(asked) > 80
     assert not [query for query, rows in asked.items() if rows == 0]
 

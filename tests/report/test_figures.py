@@ -35,7 +35,7 @@ hosts:
   gpu: {site: room, power: [{pdu: p, outlets: ["2"]}]}
 components:
   upf: {role: upf, host: edge, traffic: {ioam: 1}, labels: {slice: red}}
-  qwen: {role: model, host: gpu, requests: {vllm: {}}}
+  qwen: {role: model, host: gpu, requests: {vllm: {}}, tokens: {input: 0.1, output: 1}}
 applications:
   app: {traces: [{ioam_namespace: 1, id: "0a"}], path: [upf], models: [qwen], labels: {team: vision}}
   late: {traces: [{ioam_namespace: 1, id: "0b"}], path: [upf]}
@@ -99,6 +99,64 @@ def test_an_amount_is_that_of_the_time_that_is_charged() -> None:
     assert table.column("amount") == {"app / generated token": pytest.approx(8 * 900)}
 
 
+PRICES = ("avg", "site:price_per_kilowatt_hour")
+BITS: dict[tuple[str, str], Rows] = {("avg", "application:bits:rate"): {("app",): {0: 30_000}}}
+TOKENS: dict[tuple[str, str], Rows] = {("avg", "application:tokens:rate"): {("app",): {0: 8}}}
+PROMPTS: dict[tuple[str, str], Rows] = {
+    ("avg", 'application:weighted_tokens:rate{by="input"}'): {("app",): {0: 100}},
+    ("avg", 'application:token_power_watts{by="input"}'): {("app",): {0: 25}},
+}
+
+
+def test_co2_and_cost_for_one_are_those_of_the_same_energy() -> None:
+    """The mast: 60 Wh, 24 g or 3 g by contract, 0.015 EUR. The room: 100 Wh, 10 g, 0.01 EUR; a quarter for prompts.
+
+    There are 108 Mbit, 28,800 tokens and 360,000 tokens of prompts.
+    """
+    prices: Rows = {("mast", "EUR"): {0: 0.25}, ("room", "EUR"): {0: 0.1}}
+    asked = told(more={**factors(), PRICES: prices, **BITS, **TOKENS, **PROMPTS})
+    table = only(list(per_unit(asked, measure(asked))))
+    assert table.title == "Energy, CO2 and cost for one"
+    bit, token, prompt = (
+        f"app / {each}" for each in ("bit in the network", "generated token", "token of a prompt, at the models")
+    )
+    location = {bit: 24 / 108e6, token: 34 / 28_800, prompt: 2.5 / 360_000}
+    assert table.column("co2_location_grams_per_unit") == pytest.approx(location)
+    market = {bit: 3 / 108e6, token: 13 / 28_800, prompt: 2.5 / 360_000}
+    assert table.column("co2_market_grams_per_unit") == pytest.approx(market)
+    # Of a million of each: in EUR, 15 thousandths for 108 million bits.
+    cost = {bit: 0.015 / 108, token: 0.025 / 0.0288, prompt: 0.0025 / 0.36}
+    assert table.column("cost_eur_per_million") == pytest.approx(cost)
+    assert [column.unit for column in table.columns][-1] == "EUR/million"
+
+
+def test_a_cost_for_one_has_all_currencies_or_none() -> None:
+    """The bits are the mast's alone, in EUR; tokens have a part in each. Then the room has no price."""
+    asked = told(more={PRICES: {("mast", "EUR"): {0: 0.25}, ("room", "USD"): {0: 0.1}}, **BITS, **TOKENS})
+    table = only(list(per_unit(asked, measure(asked))))
+    assert table.title == "Energy and cost for one"
+    assert list(table.column("cost_eur_per_million").values()) == pytest.approx([0.015 / 108, 0.015 / 0.0288])
+    assert list(table.column("cost_usd_per_million").values()) == pytest.approx([0, 0.01 / 0.0288])
+    asked = told(more={PRICES: {("mast", "EUR"): {0: 0.25}}, **BITS, **TOKENS})
+    table = only(list(per_unit(asked, measure(asked))))
+    assert list(table.column("cost_eur_per_million").values()) == [pytest.approx(0.015 / 108), None]
+
+
+@pytest.mark.parametrize(("watts", "grams"), [(0, 0), (25, None)])
+def test_prompts_without_energy_have_no_co2_whatever_the_factor(watts: float, grams: float | None) -> None:
+    """A site without a factor: 0 J have no CO2, and of others it is not known."""
+    power: Rows = {("app",): {0: watts}}
+    asked = told(
+        more={
+            **factors({("room", "location"): {}}),
+            **PROMPTS,
+            ("avg", 'application:token_power_watts{by="input"}'): power,
+        }
+    )
+    table = only(list(per_unit(asked, measure(asked))))
+    assert list(table.column("co2_location_grams_per_unit").values()) == [grams]
+
+
 def test_nothing_is_said_of_amounts_that_are_not_recorded() -> None:
     """The table is absent."""
     assert list(per_unit(told(), measure(told()))) == []
@@ -124,6 +182,14 @@ def test_co2_is_counted_by_place_and_by_contract() -> None:
     assert table.total is not None
     totals: dict[str, Value] = dict(zip((column.key for column in table.columns), table.total, strict=True))
     assert totals["co2_location_grams"] == pytest.approx(100 * 0.4 + 150 * 0.1)
+    expected = {
+        "segments": {"network": 40, "compute": 15},
+        "components": {"upf / edge": 40, "qwen / gpu": 15},
+        "hosts": {"edge": 40, "gpu": 15},
+        "sites": {"mast": 40, "room": 15},
+    }
+    found_there = {each.id: each.column("co2_location_grams") for each in places.tables(found) if each.id in expected}
+    assert found_there == {name: pytest.approx(rows) for name, rows in expected.items()}
 
 
 def test_a_site_without_a_factor_makes_the_co2_unknown() -> None:

@@ -132,6 +132,26 @@ def test_latex_has_no_sign_that_its_engines_do_not_know() -> None:
     assert written.isascii()
 
 
+def test_a_cost_of_a_million_has_digits_of_its_own_in_each_row() -> None:
+    """A million bits cost a thousandth of a cent, a million requests hundreds of euros."""
+    cost = Column("cost_eur_per_million", "cost of a million", "EUR/million")
+    columns = (Column("application", "application"), Column("unit", "for one"), cost)
+    table = Table("per-unit", "For one", columns, (("a", "bit", 0.00001234), ("a", "request", 512.5)), names=2)
+    made = replace(REPORT, tables=(table,))
+    for words in (text.terminal(made), text.markdown(made)):
+        assert "cost of a million [EUR]" in words.replace("\\", "")
+        assert "1.234e-05" in words
+        assert "512.5" in words
+    html = files.html_text(made)
+    assert 'cost of a million <span class="unit">EUR</span>' in html.replace("Cost", "cost")
+    assert ">0.00001234<" in html
+    assert ">512.5<" in html
+    assert [(line.value, line.unit) for line in files.lines(made)] == [
+        (0.00001234, "EUR/million"),
+        (512.5, "EUR/million"),
+    ]
+
+
 def test_latex_leaves_out_a_table_that_fits_no_page() -> None:
     """A comment says so; the others are there."""
     long = replace(APPLICATIONS, id="long", title="Long", rows=APPLICATIONS.rows * 30)
@@ -144,5 +164,8 @@ def test_latex_leaves_out_a_table_that_fits_no_page() -> None:
 def test_the_terminal_shows_policies_that_were_compared(spread: float | None, *, shown_there: bool) -> None:
     """Another table of dashes tells nothing."""
     columns = (Column("application", "application"), Column("spread", "spread", "ratio"))
-    table = Table("policies", "Policies", columns, (("camera", spread),))
-    assert ("Policies" in text.terminal(replace(REPORT, tables=(table,)))) is shown_there
+    table = Table("policies", "Policies", columns, (("camera", spread),), "Under one each. Energy is not known: why.")
+    written = text.terminal(replace(REPORT, tables=(table,)))
+    assert ("Policies" in written) is shown_there
+    assert ("\nnote: Energy is not known: why." in written) is shown_there
+    assert "Under one each" not in written

@@ -35,7 +35,7 @@ components:
   edge: {role: upf, traffic: {query: {bytes: b}}}
   bare: {role: upf, traffic: {query: {bytes: b}}}
 policy: bytes
-applications: {app: {path: [edge], models: [llm]}, other: {path: [bare]}}
+applications: {app: {path: [edge], models: [llm], labels: {team: vision}}, other: {path: [bare]}}
 """)
 WATTS: dict[tuple[str, ...], float] = {
     ("app", "llm", "gpu/gpu-0", "roof", "model"): 60,
@@ -120,13 +120,16 @@ def test_embodied_emissions_add_up_to_the_hosts() -> None:
     """Two hours: 100 g of the server, where the application has 60 of 200 W, and 20 g of a host that draws nothing."""
     questions = told(application__inferences__rate={("app",): {0: 0.5, 1: 0.5}})
     found = measure(questions)
-    whole, for_one = sci(questions, found)
+    whole, by_team, for_one = sci(questions, found)
     assert whole.column("embodied_grams") == pytest.approx({"app": 30, "other": None, "unattributed": 90})
     # 60 W at an overhead of 1.5 and 220 g/kWh, then of 1.2 and 400 g/kWh.
     used = 0.06 * (1.5 * 220 + 1.2 * 400)
     assert whole.column("sci_grams")["app"] == pytest.approx(used + 30)
     assert whole.column("sci_grams")["other"] is None
     assert total(whole, "sci_grams") is None
+    assert by_team.column("embodied_grams") == pytest.approx({"vision": 30, "unlabelled": None, "unattributed": 90})
+    assert by_team.column("sci_grams")["vision"] == pytest.approx(used + 30)
+    assert by_team.column("energy_kwh") == pytest.approx({"vision": 0.12, "unlabelled": 0.1, "unattributed": 0.28})
     assert for_one.column("sci_grams_per_unit") == pytest.approx({"app / request": (used + 30) / 3600})
 
 

@@ -16,7 +16,7 @@ Sample = tuple[str, float, float]
 
 
 @contextmanager
-def served(prometheus: Path, promtool: Path, folder: Path, samples: Iterable[Sample]) -> Iterator[Asked]:
+def served(prometheus: Path, promtool: Path, folder: Path, samples: Iterable[Sample], *options: str) -> Iterator[Asked]:
     """A server that has these samples; those of one name stand together."""
     text = []
     for name, of_one in groupby(samples, key=lambda sample: sample[0].partition("{")[0]):
@@ -27,7 +27,7 @@ def served(prometheus: Path, promtool: Path, folder: Path, samples: Iterable[Sam
     (folder / "prometheus.yml").write_text("{}")
     port = free_port()
     words = [str(prometheus), "--config.file=prometheus.yml", f"--web.listen-address=127.0.0.1:{port}"]
-    words += ["--storage.tsdb.path=data", "--storage.tsdb.retention.time=100y"]
+    words += ["--storage.tsdb.path=data", "--storage.tsdb.retention.time=100y", *options]
     with (
         Popen(words, cwd=folder, stdout=DEVNULL, stderr=DEVNULL) as process,
         Asked(f"http://127.0.0.1:{port}") as asked,

@@ -91,7 +91,10 @@ def test_a_dark_host_raises_the_alerts_about_it(promtool: Path, tmp_path: Path) 
         "source: 1/1."
     )
     budget = {"application": "a", "budget": "a-hour", "per": "hour"}
-    part = "37.5% of the time of the running period (hour) was measured; the rest is charged with the mean."
+    part = (
+        "37.5% of the time of the running period (hour) was measured; gaps after the first measurement are charged "
+        "with the mean."
+    )
     checks = [
         *silent((15, 25)),
         expect(28, "EnergyHostDark", {"host": "edge-1"}, description=dark),

@@ -285,7 +285,7 @@ CASES = [
         ENERGY,
         "Budget a-day is about to be used up",
         "At the present rate the running period (day) comes to 101% of the energy that it allows. Only 50% of the time "
-        "was measured; the rest is charged with the mean.",
+        "was measured; gaps after the first measurement are charged with the mean.",
     ),
     # Half of the two hours must be known: 60 minutes. Cured, it is no more so fast in the last 10 of them.
     Case(
@@ -304,7 +304,8 @@ CASES = [
         {row("budget:coverage:ratio", **BUDGET): "0.9x90"},
         BUDGET,
         "Budget a-day rests on part of its time",
-        "89% of the time of the running period (day) was measured; the rest is charged with the mean.",
+        "89% of the time of the running period (day) was measured; gaps after the first measurement are charged "
+        "with the mean.",
     ),
     Case(
         "EnergyUnattributedHigh",

@@ -88,6 +88,30 @@ def test_an_hour_is_recorded_when_it_is_over(promtool: Path, tmp_path: Path) -> 
     run(promtool, tmp_path, [Case("hours", topology(TOPOLOGY), series, expect, step=60, only=ONLY)])
 
 
+def test_embodied_emissions_and_sci_have_hours_too(promtool: Path, tmp_path: Path) -> None:
+    """0.5 g/s in the first hour and 0.25 g/s in the second; the SCI has 40 known minutes of the first, at 2 g/s.
+
+    In the second hour the application begins to use a model at half past.
+    """
+    embodied = "application:embodied_grams_per_second"
+    network, model = (f"{embodied}{{{labels(application='steady', segment=each)}}}" for each in ("network", "model"))
+    series = {
+        **total("steady", [(200, 60.0)]),
+        network: values([(63, 0.5), (137, 0.25)]),
+        model: values([(93, None), (107, 1.0)]),
+        f"application:sci_grams_per_second{{{labels(application='steady')}}}": values([(23, None), (177, 2.0)]),
+    }
+    hour = "application:embodied_grams:1h"
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
+        (63, hour): energy("steady", 0.5 * 3600),
+        (63, "application:sci_grams:1h"): {'application="steady"': 2 * 3600},
+        (123, hour): {**energy("steady", 0.25 * 3600), **energy("steady", 1800, segment="model")},
+        (130, f"count_over_time({hour}[2h])"): {**energy("steady", 2), **energy("steady", 1, segment="model")},
+    }
+    made = topology(TOPOLOGY.replace("power:", "embodied: {kilograms: 9, years: 4}, power:"))
+    run(promtool, tmp_path, [Case("made", made, series, expect, step=60, only=ONLY)])
+
+
 def test_hours_add_up_to_the_meters(promtool: Path, tmp_path: Path) -> None:
     """All applications, with unattributed, have what the outlets counted in the same hour, and both sites' CO2.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from joulepath_topology import Topology
 from joulepath_topology.policies import POLICIES
 from tests.rules.promtool import Case, grow, measured, outlet, run
 from tests.topology.examined import sound
@@ -107,25 +108,94 @@ EXAMPLES: dict[str, tuple[Any, dict[str, Any], Mapping[str, float]]] = {
     "by-part": ({"static": "equal", "dynamic": "packets"}, {}, watts(100 / 3 + 30, 100 / 3 + 6, 0, 100 / 3 + 24)),
 }  # fmt: skip
 
+# Of the 100 W those of a, b and c.
+STATIC = {
+    "packets-bytes": 50 + 10,
+    "bytes": 20 + 60,
+    "3gpp-eif": 20 + 60,
+    "packets": 50 + 10,
+    "equal": 200 / 3,
+    "steps": 200 / 3,
+    "reservation": 25 + 20 + 15,
+    "reservation-of-all": 100,
+    "capacity": 10 + 30,
+    "capacity-exceeded": 20 + 60,
+    "static-unattributed": 0,
+    "own": 25 + 10 + 5 + 10,
+    "by-part": 200 / 3,
+}
+
 
 def test_every_policy_has_an_example() -> None:
     """Also one that is added later."""
     assert EXAMPLES.keys() >= POLICIES.keys()
 
 
+def in_one() -> tuple[Topology, dict[str, str]]:
+    """The switch of each example in one file, with an outlet, a node and applications of its own; and all series."""
+    every: dict[str, Any] = {"sites": {"s": {}}, "hosts": {}, "components": {}, "applications": {}}
+    counters: dict[str, str] = {}
+    for number, (name, (policy, more, _)) in enumerate(EXAMPLES.items(), 1):
+        # The first digits of an id are free.
+        own = {identifier: f"{number:02x}{identifier[2:]}" for identifier in IDS.values()}
+        one = data(policy, **more)
+        every["hosts"][name] = {**one["hosts"]["sw"], "power": [{"pdu": "pdu", "outlets": [str(number)]}]}
+        every["components"][name] = {**one["components"]["sw"], "policy": policy, "traffic": {"ioam": number}}
+        for application, entry in one["applications"].items():
+            traces = [{"ioam_namespace": 123, "id": own[IDS[application]]}]
+            every["applications"][f"{application}-{name}"] = {**entry, "traces": traces, "path": [name]}
+        for each, values in series().items():
+            mine = each.replace('node_id="7"', f'node_id="{number}"').replace('outlet="1"', f'outlet="{number}"')
+            for identifier, new in own.items():
+                mine = mine.replace(identifier, new)
+            counters[mine] = values
+    return sound(every), counters
+
+
 def test_each_policy_gives_the_watts_by_hand(promtool: Path, tmp_path: Path) -> None:
-    """Together they are the 160 W; static watts of an application are those that the policy gives it of the 100 W."""
-    cases = [
-        Case(
-            name,
-            sound(data(policy, **more)),
-            series(),
-            {
-                (4, "application_component:power_watts"): rows,
-                (4, "sum(application_component:power_watts)"): {"": 160},
-                (4, "sum(application:power_part_watts)"): {"": sum(list(rows.values())[:3])},
-            },
-        )
-        for name, (policy, more, rows) in EXAMPLES.items()
-    ]
+    """Together they are the 160 W; static watts of applications are those that the policy gives them of the 100 W."""
+    topology, counters = in_one()
+    shares: dict[str, float] = {}
+    for name, (_, _, rows) in EXAMPLES.items():
+        place = f'component="{name}",host="{name}",segment="network",site="s"'
+        for application, share in zip((*IDS, "unattributed"), rows.values(), strict=True):
+            of = application if application == "unattributed" else f"{application}-{name}"
+            shares[f'application="{of}",{place}'] = share
+    static = 'label_replace(application:power_part_watts{part="static"}, "example", "$1", "application", "[abc]-(.+)")'
+    expect: dict[tuple[float, str], Mapping[str, float]] = {
+        (4, "application_component:power_watts"): shares,
+        (4, "sum by (host) (application_component:power_watts) != 160"): {},
+        (4, f"sum by (example) ({static})"): {f'example="{name}"': of for name, of in STATIC.items()},
+    }
+    run(promtool, tmp_path, [Case("policies", topology, counters, expect)])
+
+
+def weights(**parts: Mapping[str, float]) -> Mapping[str, float]:
+    """The recorded weights, by part and amount."""
+    return {
+        f'by="{by}",component="sw",part="{part.replace("_", "-")}"': weight
+        for part, amounts in parts.items()
+        for by, weight in amounts.items()
+    }
+
+
+RECORDED: dict[str, Mapping[str, float]] = {
+    "packets-bytes": weights(static={"count": 1}, dynamic={"volume": 1}),
+    # The static part is one equal step for all that send.
+    "steps": weights(
+        static={"equal": 1}, dynamic={"volume": 1}, step_1={"step-1": 1}, step_2={"step-2": 1}
+    ),
+    "static-unattributed": weights(static={"unattributed": 1}, dynamic={"volume": 1}),
+    "own": weights(
+        static={"count": 0.5, "equal": 0.3, "unattributed": 0.2}, dynamic={"uplink": 0.25, "downlink": 0.75}
+    ),
+}  # fmt: skip
+
+
+def test_the_weights_of_a_policy_are_recorded_with_their_rest(promtool: Path, tmp_path: Path) -> None:
+    cases = []
+    for name, rows in RECORDED.items():
+        policy, more, _ = EXAMPLES[name]
+        now = "component:policy:ratio unless on (component, part) (component:policy:ratio{part='undivided'})"
+        cases.append(Case(f"weights-{name}", sound(data(policy, **more)), series(), {(4, now): rows}))
     run(promtool, tmp_path, cases)

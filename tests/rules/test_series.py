@@ -3,6 +3,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import promql_parser as promql
@@ -93,6 +94,7 @@ TARGET = frozenset({"instance", "job"})
 every_plant = pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS)
 
 
+@cache
 def constant_labels() -> dict[str, frozenset[str]]:
     """The labels that constants of each name can have: a generation where they are served."""
     own = frozenset({"topology", "generation"})

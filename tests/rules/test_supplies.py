@@ -73,6 +73,20 @@ def metered() -> Case:
             (5, "site:facility_power_watts"): {'site="hall"': 500},
             (5, "supply:share:ratio"): supply(panels=0.2, battery=0.1, grid=0.7),
             (5, "supply:power_watts"): supply(panels=100, battery=50, grid=350),
+            # The battery has no contract of its own, so it counts as by location: each basis has its own factor.
+            (5, "supply:factor:info"): {
+                **{
+                    f'basis="{basis}",factor="constant",site="hall",supply="{name}"': 1
+                    for basis, name in (
+                        ("location", "panels"),
+                        ("location", "battery"),
+                        ("market", "panels"),
+                        ("market", "battery"),
+                        ("market", "grid"),
+                    )
+                },
+                f'basis="location",{ZONE},factor="average",site="hall",supply="grid"': 1,
+            },
             (5, mean): both(0.5 * 308, 0.5 * 55),
             (5, "sum by (site, basis) (supply:co2_grams_per_second) * 3600"): both(0.5 * 308, 0.5 * 55),
             (5, applications): {'basis="location"': 0.5 * 308, 'basis="market"': 0.5 * 55},
@@ -97,6 +111,31 @@ def metered() -> Case:
             # At no evaluation more or less than all of it.
             (24, "min_over_time(sum by (site) (supply:share:ratio)[24m:15s])"): {'site="hall"': 1},
             (24, "max_over_time(sum by (site) (supply:share:ratio)[24m:15s])"): {'site="hall"': 1},
+        },
+    )
+
+
+def charging() -> Case:
+    """The battery is charged at two of three evaluations and delivers 150 W at the third, 50 W as a mean; then it is
+    charged alone, while the inverter takes 5 W by phases of 20, 20 and -45 W: all is from the grid, 400 g/kWh."""
+    text = SUPPLIES.replace("joules: battery_joules_total", "watts: battery_watts")
+    return Case(
+        "charging",
+        topology(text),
+        {
+            **BYTES,
+            'pv_watts{phase="1"}': "20x60",
+            'pv_watts{phase="2"}': "20x60",
+            'pv_watts{phase="3"}': "-45x60",
+            "battery_watts": " ".join(["150 -50 -50"] * 8) + " -50x40",
+            f"{AVERAGE}{{{ZONE}}}": "400x100",
+        },
+        {
+            # Prometheus 2 counts 3 of 9 evaluations of the window and Prometheus 3 counts 3 of 8: 50 or 56 of 500 W.
+            (5, 'count(supply:share:ratio{supply="battery"} > 0.09 < 0.12)'): {"": 1},
+            (5, 'sum(supply:share:ratio{supply!="panels"})'): {"": 1},
+            (12, "supply:share:ratio"): supply(panels=0, battery=0, grid=1),
+            (12, 'site:co2_grams_per_second{basis="location"} * 3600'): {'basis="location",site="hall"': 0.5 * 400},
         },
     )
 
@@ -230,8 +269,15 @@ def states() -> Case:
             (5, "site:co2_grams_per_second * 3600"): {
                 f'basis="location",site="{name}"': value for name, value in values.items()
             },
+            (5, "supply:factor:info"): {
+                f'basis="location",boundary="lifecycle",factor="average",grid_zone="{name.upper()}",site="{name}",'
+                f'source="made"{state},supply="grid"': 1
+                for name, state in (
+                    ("a", ',state="settled"'), ("b", ',state="estimated"'), ("c", ""), ("f", ',state="settled"'),
+                )
+            },
         },
-    )
+    )  # fmt: skip
 
 
 def marginal() -> Case:
@@ -245,7 +291,15 @@ def marginal() -> Case:
             f'{AVERAGE}{{{ZONE},state="settled"}}': "400x40",
             f'{MARGINAL}{{{ZONE},state="estimated"}}': "700x40",
         },
-        {(5, GRAMS): {"": 0.4 * 700}},
+        {
+            (5, GRAMS): {"": 0.4 * 700},
+            # The kind of what is recorded is a label of the site.
+            (5, "joulepath_topology_site"): {'factor="marginal",site="hall"': 1},
+            (5, "supply:factor:info"): {
+                'basis="location",boundary="lifecycle",factor="marginal",grid_zone="DE",site="hall",source="made",'
+                'state="estimated",supply="grid"': 1
+            },
+        },
     )
 
 
@@ -266,8 +320,8 @@ components:
   bare: {role: switch, traffic: {query: {bytes: app_bytes}}}
 policy: bytes
 applications:
-  camera: {path: [edge], models: [llm], sessions: {ended: sum(app_ends)}}
-  robot: {path: [edge]}
+  camera: {path: [edge], models: [llm], sessions: {ended: sum(app_ends)}, labels: {team: vision}}
+  robot: {path: [edge], labels: {team: vision}}
   walker: {path: [bare]}
 """
 
@@ -314,6 +368,17 @@ def sci() -> Case:
             (5, "application:sci_grams_per_token * 1e3"): {camera: 132.375 / 216},
             (5, f"application:sci_grams_per_bit{{{camera}}} * 1e3"): {camera: 132.375 / 86.4},
             (5, "application:sci_grams_per_session"): {camera: 132.375 / 36},
+            # Both are of one team. The walker, which has no label, is not known: so is the sum of those without one.
+            (5, "team:application_embodied_grams_per_second * 3600"): {
+                'segment="network",team="vision"': 8,
+                'segment="model",team="vision"': 25 * 150 / 400,
+                'segment="network",team="unattributed"': 2,
+                'segment="model",team="unattributed"': 25 * 150 / 400,
+                'team="unattributed"': 25 * 100 / 400,
+            },
+            (5, "team:application_sci_grams_per_second{team='vision'} * 3600"): {
+                'team="vision"': 132.375 + 5 + 150 * 1.25 * 0.4
+            },
             # The switch has no embodied emissions, so that the walker has no SCI; its power is known.
             (5, 'application:power_watts{application="walker"}'): {'application="walker",segment="network"': 0},
             # A server without power is unattributed, and its emissions still count.
@@ -431,7 +496,7 @@ def by_hours() -> Case:
     )
 
 
-CASES = [guide, by_hours, metered, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
+CASES = [guide, by_hours, metered, charging, live_overhead, two_overheads, shares_of_the_rest, states, marginal, sci]
 
 
 def test_supplies_are_the_numbers_worked_out_by_hand(promtool: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from scripts.first_hour import figures, inside, pages, stand_ins
 from scripts.first_hour.figures import Figure
 from scripts.first_hour.terminal import Terminal
 
+from joulepath.carbon.catalogue import yearly
 from joulepath_lab.network import isolation
 from tests.conftest import ROOT
 
@@ -61,6 +62,9 @@ def test_the_names_and_secrets_of_the_guide_are_the_stand_ins() -> None:
     for word in (stand_ins.COMMUNITY, stand_ins.PASSWORD):
         assert f"printf '{word}\\n'" in text
     assert f"energy: {stand_ins.BUDGET_JOULES:g}J" in text
+    assert f"per_kwh: {figures.PRICE}}}" in text
+    assert f"{yearly()['DE'].grams:g} g/kWh" in text
+    assert yearly()["DE"].grams == figures.GRAMS
     assert f"--since {inside.REPORT_SECONDS / 60:g}m --html" in text
 
 
@@ -127,10 +131,12 @@ def test_only_a_firing_budget_of_the_application_is_the_alert() -> None:
 
 
 def test_a_truth_follows_from_the_stand_ins_alone() -> None:
-    """du-0 has 40 of 80 active watts of a host of 240 W; 640 W / 100 tokens a second."""
+    """du-0 has 40 of 80 active watts of a host of 240 W; 640 W / 100 tokens a second; 0.64 kW * 0.21 EUR."""
     truths = figures.truths()
     assert truths['sum(component:power_watts{component="du"})'] == 120.0
     assert truths['application:joules_per_token{application="camera"}'] == 6.4
+    assert truths['sum(application:cost_per_hour{application="camera",currency="EUR"})'] == pytest.approx(0.1344)
+    assert truths['sum(application:co2_grams_per_second{application="camera"})'] * 3600 == pytest.approx(220.2496)
 
 
 @pytest.fixture

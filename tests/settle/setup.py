@@ -65,7 +65,7 @@ def written(hours: float) -> str:
     return datetime.fromtimestamp(START + hours * HOUR, UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
-def answer() -> dict[str, Any]:
+def answer(halves: dict[float, float | None] = HALVES) -> dict[str, Any]:
     """The source's answer for all four hours."""
     return {
         "data": [
@@ -74,7 +74,7 @@ def answer() -> dict[str, Any]:
                 "to": written(begin + 0.5),
                 "intensity": {"forecast": 170, "actual": grams, "index": "moderate"},
             }
-            for begin, grams in HALVES.items()
+            for begin, grams in halves.items()
         ]
     }
 

@@ -78,14 +78,20 @@ def test_supply_that_changes_has_its_part_of_each_hour(part: str) -> None:
         .replace("overhead: 1.25", "overhead: {query: 'pue'}")
     )
     rows: Mapping[tuple[str, str], Rows] = {
-        ("avg", "supply:share:ratio"): {("room", "panels"): {0: 0.5, 1: 0.0}, ("room", "grid"): {0: 0.5, 1: 1.0}},
-        ("avg", "site:overhead:ratio"): {("room",): {0: 1.2, 1: 1.2, 2: 1.2}},
+        ("avg", "supply:share:ratio"): {
+            ("room", "panels"): {0: 0.5, 1: 0.0, 2: 0.5, 3: 0.5},
+            ("room", "grid"): {0: 0.5, 1: 1.0, 2: 0.5, 3: 0.5},
+        },
+        ("avg", "site:overhead:ratio"): {("room",): {0: 1.2, 1: 1.2, 2: 1.2, 3: 1.2}},
+        # Once a minute; in the third hour the meter was read for less than half of it.
+        ("count", "supply:share:ratio"): {("room", name): {0: 60, 1: 30, 2: 29, 3: 60} for name in ("panels", "grid")},
+        ("count", "site:overhead:ratio"): {("room",): {0: 60, 1: 60, 2: 60, 3: 29}},
     }
     questions = Told(topology(text), SLOTS, rows)
     with requests_mock.Mocker() as web:
         web.get(requests_mock.ANY, json=answer())
         found = factors(questions, asked(questions.topology, QUESTIONS), history)
-    # 1.2 x (0.5 x 40 + 0.5 x 200) = 144 and 1.2 x 200 = 240 g/kWh; without a part no factor
+    # 1.2 x (0.5 x 40 + 0.5 x 200) = 144 and 1.2 x 200 = 240 g/kWh; without a part or an overhead no factor
     per_kilowatt_hour = {hour: 3.6e6 * factor for hour, factor in found.of_sites["room", "location"].items()}
     assert per_kilowatt_hour == pytest.approx({0: 144, 1: 240})
 
@@ -144,6 +150,61 @@ def test_only_hours_that_are_covered_have_a_mean(pieces: list[tuple[int, float]]
             assert found[number] == pytest.approx(sum(own) / 4)
         else:
             assert number not in found
+
+
+def test_run_names_corrections_and_leaves_them() -> None:
+    # At the mast 292.5 g/kWh in the first hour and 300 in the second; 0.05 % are not a correction.
+    before: Rows = {("mast", "location"): {0: 292.5 / 3.6e6 * 1.0005, 1: 240 / 3.6e6}}
+    found, settled = settled_with({("hourly", names.FACTOR): before})
+    (one,) = settled.corrections
+    assert (one.site, one.hours) == ("mast", [1])
+    assert one.most == pytest.approx(0.2)
+    assert settled.factors["mast", "location"].keys() == {2}
+    last = list(told(Told(plant(), SLOTS, energies()), found, settled))[-1]
+    assert "delete start=2026-11-01T02:00:00Z&end=2026-11-01T03:00:00Z first" in last
+
+
+def test_source_that_fails_leaves_the_others_settled() -> None:
+    text = TEXT.replace("grid_zone: GB, source: uk, boundary: direct", "grid_zone: DE, source: ember").replace(
+        "grams_per_kwh: 200, boundary: direct", "grid_zone: FR, source: electricitymaps"
+    )
+    questions = Told(topology(text), SLOTS, energies())
+    zones = {("DE", "ember", "lifecycle"): QUESTIONS[1], ("FR", "electricitymaps", "lifecycle"): QUESTIONS[0]}
+
+    def failing(question: Question, begin: float, end: float) -> Iterable[Point]:
+        raise JoulepathError(f"{question.name}: answers 500")
+
+    found = factors(questions, zones, failing)
+    assert found.faults == ["uk/GB: answers 500"]
+    assert found.missing == {"uk/GB": {0, 1, 2, 3}}
+    assert found.of_sites["mast", "location"].keys() == {0, 1, 2, 3}
+    assert not found.of_sites["room", "location"]
+
+
+def test_sites_with_contracts_alone_wait_for_no_place() -> None:
+    text = re.sub(r"(?s)sites:.*hosts:", "sites: {mast: {market: {grams_per_kwh: 36}}, room: {}}\nhosts:", TEXT)
+    text = text.replace("room: {}", "room: {market: {grams_per_kwh: 72}}")
+    questions = Told(topology(text), SLOTS, energies())
+    settled = settle(questions, factors(questions, asked(questions.topology, QUESTIONS), history))
+    # 3.6 MJ at the mast are 36 g, and 7.2 MJ in the room 144 g.
+    assert settled.grams["camera", "network", "market"][0] == pytest.approx(36)
+    assert settled.grams["camera", "model", "market"][0] == pytest.approx(144)
+    assert {basis for *_, basis in settled.grams} == {"market"}
+    assert settled.waiting == 0
+
+
+def test_topology_without_factors_has_nothing_to_settle() -> None:
+    text = re.sub(r"(?s)sites:.*hosts:", "sites: {mast: {}, room: {}}\nhosts:", TEXT)
+    with pytest.raises(UsageError, match="sites: none has a factor: there is nothing to settle"):
+        asked(topology(text), QUESTIONS)
+
+
+def test_interval_ends_where_the_next_one_begins() -> None:
+    # A source of half hours goes over to quarters of an hour within the first hour: 100 for 15 min, 300, 200, 600.
+    points = [
+        Point(START + 900 * quarter, 1800, "settled", grams) for quarter, grams in enumerate((100, 300, 200, 600))
+    ]
+    assert hourly([*points, Point(START + HOUR, 1800, "settled", 7)], SLOTS) == {0: 300}
 
 
 def test_server_without_recorded_hours_is_named() -> None:

@@ -57,9 +57,18 @@ def plant(budget: str) -> Any:
         ),
         ("application: a, enrgy: 1kWh, per: day", "budgets.z.enrgy: unknown key 'enrgy' (did you mean energy?)"),
         ("application: a, per: day", "budgets.z: needs one of energy, co2, cost"),
-        ("application: a, energy: 1kWh, co2: 1kg, per: day", "budgets.z: needs one of energy, co2, cost"),
+        ("application: a, energy: 1kWh, co2: 1kg, per: day", "budgets.z: has energy and co2: write a budget for each"),
         ("application: a, energy: 1kWh", "budgets.z: needs one of per, window"),
-        ("application: a, energy: 1kWh, per: day, window: 7d", "budgets.z: needs one of per, window"),
+        (
+            "application: a, energy: 1kWh, per: 7d",
+            "budgets.z.per: must be 'hour', 'day', 'week' or 'month'; a time such as 7d",
+        ),
+        (
+            "host: ru-1, energy: 1kWh, per: day",
+            "budgets.z: a host cannot have a budget: an application, a site or a label",
+        ),
+        ("application: a, energy: 1kWh, per: day, severity: page", "budgets.z: severity is one of the labels: write"),
+        ("application: a, energy: 1kWh, per: day, window: 7d", "budgets.z: has per and window: keep one of them"),
         ("application: a, energy: 1kWh, window: 90m", "budgets.z.window: must be whole hours, 2h to 31d"),
         (
             "application: a, energy: 1kWh, window: 7d, time_zone: Europe/Berlin",
@@ -103,7 +112,7 @@ def plant(budget: str) -> Any:
         ("site: c, energy: 1kWh, per: day", "budgets.z.site: there is no site 'c' under sites"),
         (
             "team: z, energy: 1kWh, per: day",
-            "budgets.z.team: no application has the label team with the value 'z': their labels are team",
+            "budgets.z.team: no application has the label team with the value 'z': its values are x, y",
         ),
         (
             "label: {slice: x}, energy: 1kWh, per: day",
@@ -150,7 +159,7 @@ def plant(budget: str) -> Any:
         ),
         (
             "application: a, energy: 2kWh, per: day, burn: [{part: 1%, within: 25h}]",
-            "budgets.z.burn[0].within: is longer than the period, 1 days",
+            "budgets.z.burn[0].within: is longer than the period, 1 day",
         ),
     ],
 )

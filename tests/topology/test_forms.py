@@ -97,7 +97,7 @@ def trace(**entry: Any) -> dict[str, Any]:
         (changed(components={"du-1": {"requests": "vLLM"}}), "components.du-1.requests: must be `vllm`, `tgi`, "),
         (changed(sites={"edge": {"market": {"grams_per_kwh": -1}}}), "sites.edge.market.grams_per_kwh: must be "),
         (changed(sites={"edge": {"market": {}}}), "sites.edge.market.grams_per_kwh: is missing"),
-        (changed(sites={"edge": {"market": "contract"}}), "sites.edge.market: must be 'location'"),
+        (changed(sites={"edge": {"market": "contract"}}), "sites.edge.market: must be {grams_per_kwh: 48}, or loca"),
         (changed(sites={"edge": {"market": 40}}), "sites.edge.market: must be a mapping of keys"),
         (changed(hosts=None), "hosts: is missing"),
         (changed(hosts={"ru-1": {"site": None}}), "hosts.ru-1.site: is missing"),

@@ -98,3 +98,29 @@ def test_a_mistake_does_not_hide_a_warning(tmp_path: Path) -> None:
     ]
     assert len(warnings) == 1
     assert warnings[0].startswith(f"{file}: warning: window: is longer than an hour")
+
+
+@pytest.mark.parametrize(
+    ("site", "line"),
+    [
+        ({"market": 40}, "market: must be a mapping of keys, such as {grams_per_kwh: 48}, or location"),
+        ({"price": "0.21 EUR"}, "price: must be a mapping of keys, such as {currency: EUR, per_kwh: 0.21}"),
+        ({"overhead": "pue"}, "overhead: must be a number, such as 1.3, or {query: 'pue{hall=\"1\"}'}"),
+        ({"overhead": "130%"}, "overhead: must be a number: write 130% as 1.3"),
+        (
+            {"overhead": 0.3},
+            "overhead: must be greater than or equal to 1: write 1.3 where cooling and losses add 0.3",
+        ),
+        ({"overhead": "1,3"}, "overhead: must be a number: write 1.3, with a point and without quotes"),
+    ],
+)
+def test_a_value_in_another_form_gets_an_example(site: dict[str, Any], line: str) -> None:
+    assert lines(changed(sites={"edge": site})) == [f"sites.edge.{line}"]
+
+
+def test_a_key_that_resembles_no_other_gets_the_list_of_keys() -> None:
+    (line,) = lines(changed(sites={"edge": {"pue": 1.3}}))
+    assert line == (
+        "sites.edge.pue: unknown key 'pue': the keys are grams_per_kwh, grid_zone, source, boundary, market, factor, "
+        "supply, overhead, price"
+    )

@@ -37,6 +37,11 @@ def test_a_small_number_needs_no_decimal_point() -> None:
     ("entries", "line"),
     [
         ([{"joules": 1}], ": needs per: the unit, one of packets, bytes, requests, tokens"),
+        (
+            [{"per": "bytes", "joules": 1, "most": 9}],
+            ": least and most belong together: the traffic at which it was measured",
+        ),
+        ([{"per": "bytes", "joules": 1, "least": 9, "most": 8}], ": least is 9, above most, 8"),
         ([{"per": "bytes", "joules": 1, "low": 1}], ": low and high belong together: the ends of one interval"),
         (
             [{"per": "bytes", "joules": 4, "low": 1, "high": 3}],

@@ -33,6 +33,12 @@ def hourly(share: float, *hours: dict[str, Any], zone: str | None = "Europe/Berl
 DAYTIME = {"days": "mon-fri", "from": 8, "to": 20}
 
 
+def marginal(market: Any) -> dict[str, Any]:
+    """The factory with marginal factors at both sites, by contract too where that is said."""
+    more = {"factor": "marginal", "market": market}
+    return changed(sites={"edge": more, "factory": more | {"grams_per_kwh": 600}})
+
+
 def constant(share: float | None, grams: float = 100) -> dict[str, Any]:
     """A supply without a meter."""
     return {"grams_per_kwh": grams} | ({} if share is None else {"share": share})
@@ -57,6 +63,7 @@ EDGE = "sites.edge.supply"
         (site(PANELS | {"watts": "200 W"}, GRID), f"{EDGE}[0].watts: must be in watts, without the unit: write 200"),
         (site(PANELS | {"watts": "sum("}, GRID), f"{EDGE}[0].watts: is not valid PromQL"),
         (site(constant(1.2)), f"{EDGE}[0].share: must be less than or equal to 1"),
+        (site(constant(40)), f"{EDGE}[0].share: must be less than or equal to 1: write 40 % as 0.4"),
         (site(constant(-1)), f"{EDGE}[0].share: must be greater than or equal to 0"),
         (site(GRID | {"source": None}), f"{EDGE}[0]: grid_zone and source belong together"),
         (site(GRID | {"grams_per_kwh": 1}), f"{EDGE}[0]: has grams_per_kwh and a live factor"),
@@ -72,6 +79,10 @@ EDGE = "sites.edge.supply"
             site(GRID, factor="marginal"),
             "sites.edge.factor: is marginal, and that of site 'factory' average: CO2 of both",
         ),
+        (
+            site(PANELS | {"market": {"grams_per_kwh": 0}}, GRID, factor="marginal"),
+            [f"{place}.market: counts contracts" for place in ("sites.edge", f"{EDGE}[0]")],
+        ),
         (site(GRID, factor="margin"), "sites.edge.factor: must be 'average' or 'marginal' (did you mean marginal?)"),
         (
             site(PANELS | {"watts": None, "grams_per_kwh": None, **GRID, "share": 0.5}, GRID | {"boundary": "direct"}),
@@ -79,7 +90,7 @@ EDGE = "sites.edge.supply"
         ),
         (
             site(GRID | {"name": "other", "share": 0.5}, GRID | {"boundary": "direct"}),
-            f"{EDGE}[1].boundary: is direct, and another lifecycle: CO2 of both would be added",
+            f"{EDGE}[1].boundary: is direct, and that of {EDGE}[0] lifecycle: CO2 of both would be added: write the",
         ),
         (
             site(hourly(0.5, DAYTIME | {"share": 0.8}), constant(0.5)),
@@ -128,6 +139,11 @@ def test_a_mistake_of_a_site_is_one_clear_line(data: dict[str, Any], line: str |
     assert all(text.startswith(("sites.edge", "hosts.ru-1.embodied")) for text in found), found
 
 
+def test_contracts_do_not_go_with_marginal_factors() -> None:
+    text = "counts contracts, which are averages, and the site's factor is marginal: leave it out"
+    assert sorted(lines(marginal("location"))) == [f"sites.{name}.market: {text}" for name in ("edge", "factory")]
+
+
 def test_sound_sites_are_not_doubted() -> None:
     """Shares alone, meters with one rest, both; each contract by supply or for all of a site."""
     sound(site(constant(0.7), constant(0.3)))
@@ -137,8 +153,7 @@ def test_sound_sites_are_not_doubted() -> None:
     sound(site(hourly(0.25, DAYTIME | {"share": 0.5}), hourly(0.75, DAYTIME | {"share": 0.5})))
     sound(site(PANELS | {"market": {"grams_per_kwh": 0}}, GRID))
     sound(changed(sites={"edge": {"overhead": {"query": "pue"}}}))
-    both = {"factor": "marginal", "grams_per_kwh": 600}
-    sound(changed(sites={"edge": {"factor": "marginal"}, "factory": both}))
+    sound(marginal(None))
 
 
 def test_doubts_about_supplies_name_the_likely_mistake() -> None:

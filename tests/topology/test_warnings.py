@@ -70,6 +70,10 @@ DOUBTFUL = [
     (changed(window="2h"), "window: is longer than an hour"),
     (changed(sites={"edge": {"overhead": 130}}), "sites.edge.overhead: 130 times the measured power"),
     (changed(sites={"factory": {"grams_per_kwh": 0.38}}), "sites.factory.grams_per_kwh: 0.38 g/kWh is very little"),
+    (
+        changed(sites={"edge": {"price": {"currency": "EUR", "query": 'price{currency="GBP"}'}}}),
+        "sites.edge.price.query: reads prices in GBP, and the currency is EUR",
+    ),
     (changed(sites={"factory": {"grams_per_kwh": 380000}}), "sites.factory.grams_per_kwh: 380000 g/kWh is more than"),
     (changed(sites={"edge": {"market": {"grams_per_kwh": 0.04}}}), "sites.edge.market.grams_per_kwh: 0.04 g/kWh"),
     (
@@ -219,7 +223,7 @@ def test_generate_prints_warnings(doubtful: Path, tmp_path: Path, capsys: pytest
         ("month", ["--retention", "31d"], None),
         ("month", ["--retention", "1y"], None),
         ("day", [], None),
-        ("day", ["--retention", "12h"], "1 days"),
+        ("day", ["--retention", "12h"], "1 day"),
         ("hour", ["--retention", "12h"], None),
     ],
 )

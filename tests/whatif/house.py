@@ -122,7 +122,7 @@ def present() -> Present:
             }.items()
             for by, rate in zip(amounts, rates, strict=True)
         },
-        grams={("plant",): 380 / 3.6e6, ("edge",): 120 / 3.6e6},
+        grams={("plant", "location"): 380 / 3.6e6, ("edge", "location"): 120 / 3.6e6},
         overhead={("plant",): 1.0, ("edge",): 1.2},
         prices={("plant", "EUR"): 0.2, ("edge", "EUR"): 0.3},
     )

@@ -4,6 +4,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ import yaml
 from joulepath.cli import main
 from joulepath_prometheus.client import Prometheus
 from joulepath_topology import read
-from joulepath_whatif import present
+from joulepath_whatif import output, present
+from joulepath_whatif.effect import effect
 from joulepath_whatif.present import Present
+from joulepath_whatif.scenario import Scenario
 from tests.conftest import Monitoring
 from tests.rules.backfilled import Sample, served
 from tests.whatif import house
@@ -38,8 +41,8 @@ def series(figures: Present) -> Iterator[tuple[str, float]]:
     for (component, host, part), watts in figures.parts.items():
         yield f'component:power_watts{{{own},component="{component}",host="{host}",part="{part}"}}', watts
     yield f'node:measured:ratio{{{own},node_id="4"}}', MEASURED
-    for (site,), grams in figures.grams.items():
-        yield f'site:co2_grams_per_joule{{{own},site="{site}",basis="location"}}', grams
+    for (site, basis), grams in figures.grams.items():
+        yield f'site:co2_grams_per_joule{{{own},site="{site}",basis="{basis}"}}', grams
     for (site,), ratio in figures.overhead.items():
         yield f'site:overhead:ratio{{{own},site="{site}"}}', ratio
     for (site, currency), price in figures.prices.items():
@@ -106,11 +109,31 @@ def test_the_tables_say_what_is_saved_and_what_is_not(
     assert "camera 236.8 103.8 -132.9 48.0 16.0 -32.0 -40.7 to -26.7" in cells
     assert "robot 350.2 417.9 +67.6 78.0 78.0 0.0" in cells
     assert "at the meters 820.0 788.0 -32.0 -32.0 -40.7 to -26.7" in cells
-    assert "of all hosts 129.6 125.8 -3.8" in cells
-    assert "of all hosts 0.2760 0.2645 -0.0115" in cells
+    assert "of all hosts 129.6 125.8 -3.8 -3.8 -4.9 to -3.2" in cells
+    assert "of all hosts 0.2760 0.2645 -0.0115 -0.0115 -0.0146 to -0.0096" in cells
     moved = "count for robot (+67.6 W) and unattributed (+33.3 W)."
     assert f"Shares fall by 132.9 W. 100.9 W of that are not saved: they stay, and {moved}" in lines
     assert "The meters show 32.0 W less (26.7 to 40.7 W), 3.9 % of their 820.0 W." in lines
+    assert "For all hosts that is 3.8 g/h (CO2 by location) less and 0.0115 EUR/h less." in lines
+
+
+@pytest.mark.unit
+def test_words_say_where_an_answer_is_a_guess_or_unknown() -> None:
+    """Other models with an interval that has 0 in it, beyond what was measured, at a site without a price."""
+    text = house.TEXT.replace(
+        "joules: 0.2, low: 0.1, high: 0.3", "joules: 0.2, low: 0.0, high: 0.9, least: 0, most: 40"
+    )
+    figures = replace(house.present(), prices={("plant", "EUR"): 0.2})
+    scenario = Scenario.model_validate({"applications": {"camera": {"instead": {"llm": "small"}}}})
+    topology = house.topology(text)
+    lines = output.text(topology, scenario, figures, effect(topology, figures, scenario)).splitlines()
+    # 50 tokens/s: 30 W less, 25 to 40 W, and 10 W more, 0 to 45 W.
+    assert "The meters show 20.0 W less (between 20.0 W more and 40.0 W less), 2.4 % of their 820.0 W." in lines
+    assert "camera 236.8 191.8 -45.0 48.0 28.0 -20.0 -40.0 to +20.0 *" in [" ".join(line.split()) for line in lines]
+    far = "* Extrapolated: small has 50 tokens/s then, and its `marginal` is measured at 0 to 40."
+    assert f"{far} Beyond these the interval may not hold." in lines
+    assert "Money is unknown for those with power at edge: no price is known there now." in lines
+    assert "EUR/h" not in lines
 
 
 @pytest.mark.long
@@ -140,6 +163,15 @@ def test_a_server_without_figures_is_refused_in_one_line(
         (["--instead", "camera=llm"], "--instead: needs two values with a colon between them: 'llm'"),
         (["--instead", "camera=small:llm"], "applications.camera.instead.small: 'small' is not in the topology"),
         (["--instead", "camera=llm:smal"], "instead.llm: 'smal' is not in the topology (did you mean small?)"),
+        (["--instead", "camera=llm:llm"], "camera.instead.llm: is replaced by itself: name another component"),
+        (
+            ["--tokens", "robot=2"],
+            "applications.robot.tokens: changes tokens, and the components of robot count bytes and",
+        ),
+        (
+            ["--joules-per-token", "upf-1=2"],
+            "components.upf-1.joules_per_token: upf-1 counts no tokens, but packets and",
+        ),
         (["--at", "llm=moon"], "scenario: components.llm.site: 'moon' is not in the topology"),
         (["--asleep", "gpu-1=2:0"], "scenario: hosts.gpu-1.asleep: must be less than or equal to 1"),
         (["--overhead", "edge=0.5"], "scenario: sites.edge.overhead: must be greater than or equal to 1"),
@@ -148,8 +180,11 @@ def test_a_server_without_figures_is_refused_in_one_line(
 def test_a_scenario_that_makes_no_sense_is_refused_in_one_line(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before anything is asked: no server answers at this address."""
-    (tmp_path / "house.yaml").write_text(house.TEXT)
+    """Before anything is asked: no server answers at this address. The robot asks no model here."""
+    alone = house.TEXT.replace(
+        '"0b"}], path: [ru-1, du-1, upf-1], models: [llm]}', '"0b"}], path: [ru-1, du-1, upf-1]}'
+    )
+    (tmp_path / "house.yaml").write_text(alone)
     assert main(["whatif", str(tmp_path / "house.yaml"), "--prometheus", "http://127.0.0.1:9", *words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line

@@ -34,6 +34,8 @@ def points(provider: Provider, feed: Feed, body: bytes, filled: Mapping[str, str
         raise FormatError(f"{feed.rows} is not a list")
     if len(rows) > MOST_ROWS:
         raise FormatError(f"{feed.rows} has more than {MOST_ROWS} rows")
+    if feed.only_first:
+        rows = rows[:1]
     found: list[Point] = []
     for number, row in enumerate(rows):
         place = f"{feed.rows}[{number}]" if feed.rows else ""

@@ -26,6 +26,7 @@ class FeedModel(Model):
     values: Mapping[State, str]
     hours: Annotated[float, Field(gt=0)] = 1.0
     days: Annotated[float, Field(gt=0)] = 1.0
+    only_first: bool = False
 
 
 class ProviderModel(Model):
@@ -48,6 +49,7 @@ class ProviderModel(Model):
     unit: Unit = "grams_per_kilowatt_hour"
     time: str = ""
     time_format: str = Provider.time_format
+    align_seconds: Seconds = 0.0
     ahead_seconds: Seconds = 0.0
     state_field: str = ""
     states: Mapping[str, State] = Field(default_factory=dict)

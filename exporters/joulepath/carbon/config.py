@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from joulepath import secret
 from joulepath.carbon.catalogue import providers, yearly
@@ -26,7 +26,10 @@ class SourceModel(Model):
 
     zones: tuple[Zone, ...] = ()
     """Zones by their names in the table of sources; without the key all zones of a source that has only one."""
-    boundary: Boundary | tuple[Boundary, ...] = ()
+    boundary: Annotated[
+        Annotated[Boundary, Tag("[one]")] | Annotated[tuple[Boundary, ...], Tag("[several]")],
+        Discriminator(lambda value: "[one]" if isinstance(value, str) else "[several]"),
+    ] = ()
     """`lifecycle`, `direct` or a list of both, for sources that have both. Without the key `lifecycle` where there is
     a choice."""
     token_file: Path | None = None
@@ -78,8 +81,9 @@ def _mistakes(name: str, model: SourceModel) -> Iterable[str]:
         yield f"{where}.zones: name at least one"
     for zone in model.zones:
         if zone not in provider.zones and not re.fullmatch(provider.zone_pattern, zone):
-            meant = did_you_mean(zone, list(provider.zones))
-            yield f"{where}.zones: {zone!r} is not a zone of {provider.title}{meant}"
+            known = list(provider.zones)
+            cure = did_you_mean(zone, known) if len(known) != 1 else f": it has {known[0]} only"
+            yield f"{where}.zones: {zone!r} is not a zone of {provider.title}{cure}"
     for zone in sorted({zone for zone in model.zones if model.zones.count(zone) > 1}):
         yield f"{where}.zones: {zone} stands twice"
     for boundary in _several(model.boundary):
@@ -113,7 +117,7 @@ def read(path: Path, text: str | None = None) -> tuple[Question, ...]:
 def _questions(provider: Provider, model: SourceModel, folder: Path) -> Iterable[Question]:
     paths = [folder / path for path in (model.token_file, model.password_file, model.ca_file) if path is not None]
     secrets = Secrets(
-        "" if model.token_file is None else secret.of_file(folder / model.token_file, "token_file"),
+        "" if model.token_file is None else _token(folder / model.token_file),
         model.user or "",
         "" if model.password_file is None else secret.of_file(folder / model.password_file, "password_file"),
     )
@@ -132,6 +136,13 @@ def _questions(provider: Provider, model: SourceModel, folder: Path) -> Iterable
                 year,
                 tuple(paths),
             )
+
+
+def _token(path: Path) -> str:
+    token = secret.of_file(path, "token_file")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError(f"token_file: {path} is not a key: write the key alone, on one line")
+    return token
 
 
 def _known_point(zone: str) -> tuple[Point, str]:

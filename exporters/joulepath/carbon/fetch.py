@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 import urllib3
+from requests.auth import HTTPBasicAuth
 
 from joulepath import __version__
 from joulepath.errors import JoulepathError
@@ -26,6 +27,11 @@ MOST_WAIT_SECONDS = 86400.0
 WAIT_SECONDS = 300.0
 """After a refusal without `Retry-After`."""
 _PIECE = 1 << 16
+_SHOWN = 60
+
+
+class RefusedError(JoulepathError):
+    """The source does not take the key or the account."""
 
 
 class Gate:
@@ -42,11 +48,19 @@ class Gate:
         """Takes the next turn and returns the seconds until it. Raises JoulepathError while the source wants none."""
         with self._lock:
             now = self._clock()
-            if now < self._shut_until:
-                raise JoulepathError(f"asked for a pause, and is asked again in {self._shut_until - now:.0f} s")
+            self._check(now)
             turn = max(now, self._next)
             self._next = turn + self._least
             return turn - now
+
+    def check(self) -> None:
+        """Raises JoulepathError while the source wants none: it may have said so since the turn was taken."""
+        with self._lock:
+            self._check(self._clock())
+
+    def _check(self, now: float) -> None:
+        if now < self._shut_until:
+            raise JoulepathError(f"wants a pause, and is not asked for the next {self._shut_until - now:.0f} s")
 
     def shut(self, seconds: float) -> None:
         """Lets no request through for so long."""
@@ -95,7 +109,7 @@ class Fetcher:
                 url,
                 params=dict(parameters),
                 headers=dict(headers),
-                auth=login or _as_it_is,
+                auth=_as_it_is if login is None else HTTPBasicAuth(*(part.encode() for part in login)),
                 timeout=self._timeout,
                 verify=self._verify,
                 allow_redirects=False,
@@ -118,15 +132,16 @@ class Fetcher:
         status = response.status_code
         if status in (429, 503):
             seconds = retry_after(response.headers.get("Retry-After", ""), self._wall_clock())
-            self._gate.shut(WAIT_SECONDS if seconds is None else seconds)
+            pause = WAIT_SECONDS if seconds is None else seconds
+            self._gate.shut(pause)
             reason = "too many requests" if status == 429 else "it is overloaded or under repair"
-            raise JoulepathError(f"answers {status}, {reason}: it is asked again after the pause that it wants")
+            raise JoulepathError(f"answers {status}, {reason}: it is not asked for the next {pause:.0f} s")
         if status in (401, 403):
-            raise JoulepathError(f"answers {status}: the key or the account is refused, or may not see this zone")
+            raise RefusedError(f"answers {status}: the key or the account is refused, or may not see this zone")
         if 300 <= status < 400:
             raise JoulepathError(f"answers {status}: it has moved, and a key is not sent after it")
         if status != 200:
-            raise JoulepathError(f"answers {status} {response.reason or ''}".rstrip())
+            raise JoulepathError(f"answers {status} {response.reason or '':.{_SHOWN}}".rstrip())
 
     def _body(self, response: requests.Response, deadline: float) -> bytes:
         body = bytearray()

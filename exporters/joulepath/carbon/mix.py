@@ -30,6 +30,10 @@ Generation = Mapping[str, Mapping[int, float]]
 """Megawatts by type, by the start of an interval of STEP [s since the epoch]."""
 
 
+class NoDataError(JoulepathError):
+    """The source says that it has nothing of the time that was asked for."""
+
+
 class Builder(ET.TreeBuilder):
     """Builds a tree of bounded depth, without a document type."""
 
@@ -88,30 +92,36 @@ def megawatts(body: bytes, zone: str) -> Generation:
     root = _root(body)
     if _name(root) == "Acknowledgement_MarketDocument":
         reasons = [text for element in root.iter() if _name(element) == "text" and (text := element.text)]
-        raise JoulepathError(f"has no data: {' '.join(' '.join(reasons).split())[:200] or 'no reason given'}")
+        raise NoDataError(f"has no data: {' '.join(' '.join(reasons).split())[:200] or 'no reason given'}")
     if _name(root) != "GL_MarketDocument":
         raise FormatError(f"it is a {_name(root)[:40]}")
     generation: dict[str, dict[int, float]] = defaultdict(dict)
     steps = 0
     for series in _children(root, "TimeSeries"):
         domain = _texts(series, "inBiddingZone_Domain.mRID")
-        if not domain:  # what storage and plants take, which is stated with outBiddingZone_Domain
+        if not domain and _texts(series, "outBiddingZone_Domain.mRID"):  # this is what storage and plants take
             continue
         if domain != [zone]:
-            raise FormatError(f"it is of the zone {domain[0][:40]!r}, not {zone}")
+            raise FormatError(f"it is of the zone {', '.join(domain)[:40]!r}, not {zone}")
         if (unit := _texts(series, "quantity_Measure_Unit.name")) not in ([], ["MAW"]):
             raise FormatError(f"its unit is {unit[0][:40]!r}, not MAW")
-        (kind,) = _texts(series, "MktPSRType", "psrType") or [""]
+        kind, curve = _text(series, "MktPSRType", "psrType"), _texts(series, "curveType")
         if not kind:
             raise FormatError("a series has no psrType")
-        # Curve type A03 leaves out a value that is the one before it.
-        repeats = _texts(series, "curveType") == ["A03"]
-        for period in _children(series, "Period"):
-            values = _period(period, repeats=repeats)
+        if curve not in ([], ["A01"], ["A03"]):
+            raise FormatError(f"curveType is {', '.join(curve)[:40]!r}, not A01 or A03")
+        if not (periods := _children(series, "Period")):
+            raise FormatError("a series has no Period")
+        for period in periods:
+            # Curve type A03 leaves out a value that is the one before it.
+            values = _period(period, repeats=curve == ["A03"])
             steps += len(values)
             if steps > MOST_OF_ALL:
                 raise FormatError(f"it has more than {MOST_OF_ALL} values")
-            generation[kind].update(values)
+            known = generation[kind]
+            if any(known.get(start, value) != value for start, value in values.items()):
+                raise FormatError(f"{kind[:40]} has two values of one time")
+            known.update(values)
     return generation
 
 
@@ -130,6 +140,8 @@ def _period(period: ET.Element, *, repeats: bool) -> Mapping[int, float]:
             raise FormatError(f"position {position:g} is outside its period")
         if abs(quantity) > MOST_MEGAWATTS:
             raise FormatError(f"quantity {quantity:g} is not possible")
+        if int(position) in values:
+            raise FormatError(f"position {position:g} is there twice")
         values[int(position)] = quantity
     found: dict[int, float] = {}
     last: float | None = None

@@ -35,6 +35,8 @@ class Feed:
     """Hours before now that a live request covers."""
     days: float = 1.0
     """Most days of one request for the past."""
+    only_first: bool = False
+    """Whether the first row alone is the present, and the others are a forecast."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Provider:
     """Path of the interval's start in a row."""
     time_format: str = "%Y-%m-%dT%H:%MZ"
     """How times stand in a request, in UTC."""
+    align_seconds: float = 0.0
+    """Begin and end of a request lie on multiples of it; 0 where the source takes any time."""
     ahead_seconds: float = 0.0
     """A value that begins so much later than now counts as the present one."""
     state_field: str = ""

@@ -2,6 +2,8 @@
 """One zone of one source: the factors of now, and those of past hours."""
 
 import asyncio
+import math
+import re
 import threading
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
@@ -11,13 +13,15 @@ from typing import TypeVar, cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from joulepath.carbon import answer, mix
-from joulepath.carbon.fetch import TIMEOUT, Fetcher, Gate, written
+from joulepath.carbon.fetch import TIMEOUT, Fetcher, Gate, RefusedError, written
 from joulepath.carbon.settings import Feed, Point, Question, State
 from joulepath.errors import JoulepathError
 
 TOKEN_SECONDS = 1500.0
 """A token of a login is renewed after that: WattTime's lives for 30 minutes."""
 DAY = 86400.0
+_PREFIX = 8
+"""Characters by which a key is found in an answer's words. A shorter one would be found in any text."""
 T = TypeVar("T")
 
 
@@ -97,6 +101,7 @@ class CarbonSource:
             return CarbonReading({self.question.known.state: self.question.known})
         try:
             await asyncio.sleep(self._gate.wait())
+            self._gate.check()
             return await self._thread.run(self._live)
         except JoulepathError as error:
             raise self._named(error) from None
@@ -123,12 +128,16 @@ class CarbonSource:
             try:
                 sleep(self._gate.wait())
                 found = self._ask(provider.history, begin, until)
+            except mix.NoDataError:
+                found = []
             except JoulepathError as error:
                 raise self._named(error) from None
-            settled = {point.start: point for point in found if point.state == "settled"}
-            for moment in sorted(settled):
-                if begin <= moment < until and settled[moment].end <= end:
-                    yield settled[moment]
+            settled: dict[float, set[Point]] = {}
+            for point in found:
+                if point.state == "settled" and begin <= point.start < until and point.end <= end:
+                    settled.setdefault(point.start, set()).add(point)
+            # Leaves out a time with two values, such as the hour that clocks show twice in autumn.
+            yield from (point for _, (point, *others) in sorted(settled.items()) if not others)
             begin = until
 
     def _live(self) -> CarbonReading:
@@ -147,6 +156,8 @@ class CarbonSource:
 
     def _ask(self, feed: Feed, start: float, end: float) -> list[Point]:
         question, provider = self.question, self.question.provider
+        if (step := provider.align_seconds) > 0:
+            start, end = math.floor(start / step) * step, math.ceil(end / step) * step
         filled = {
             "zone": provider.zones.get(question.zone, question.zone),
             "boundary": question.boundary,
@@ -157,7 +168,11 @@ class CarbonSource:
         url = self._address(feed.url.format_map({key: quote(value, safe=":") for key, value in filled.items()}))
         parameters = {key: value.format_map(filled) for key, value in feed.parameters.items()}
         headers = {key: value.format_map(filled) for key, value in provider.headers.items()}
-        body = self._fetcher.get(url, parameters, headers)
+        try:
+            body = self._fetcher.get(url, parameters, headers)
+        except RefusedError:
+            self._token_at = None  # a token can end before its time
+            raise
         if provider.form == "generation_mix":
             return mix.points(provider, feed, body, filled)
         return answer.points(provider, feed, body, filled)
@@ -182,4 +197,9 @@ class CarbonSource:
         return urlunsplit(urlsplit(url)._replace(scheme=origin.scheme, netloc=origin.netloc))
 
     def _named(self, error: JoulepathError) -> JoulepathError:
-        return JoulepathError(f"{self.question.name}: {error}")
+        """The fault with the zone's name, in printable characters, and without a key that the source repeats."""
+        text = "".join(character if character.isprintable() else " " for character in str(error))
+        for key in (self._token, self.question.secrets.token, self.question.secrets.password):
+            if len(key) >= _PREFIX:
+                text = re.sub(re.escape(key[:_PREFIX]) + r"[^\s'\"]*", "...", text)
+        return JoulepathError(f"{self.question.name}: {text}")

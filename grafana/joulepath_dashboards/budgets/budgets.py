@@ -70,6 +70,17 @@ def panels() -> Iterator[table.Panel | bargauge.Panel | timeseries.Panel]:
         units.Short,
     ).with_target(over_time(_ratio("burn"), NAME))
 
+    yield (
+        lines(
+            "Measured time",
+            "How much of the elapsed time of each budget was measured: below 90 % the alert EnergyBudgetCoverageLow "
+            "fires, and the rest is charged with the mean. A gap means that the rules of budgets do not run.",
+            units.PercentUnit,
+        )
+        .max(1)
+        .with_target(over_time(f"sum by (budget) (budget:coverage:ratio{{{TOPOLOGY}}})", NAME))
+    )
+
 
 # The title, the series of what was used, the end of the others' names, the unit, and the series' unit in it.
 AMOUNTS = {

@@ -47,8 +47,8 @@ def panels() -> Iterator[bargauge.Panel | timeseries.Panel]:
     yield (
         lines(
             "Budget coverage",
-            "The known part of the time that has passed of each budget's period; the rest is charged with the mean of "
-            "the known part. A gap means that the rules of budgets do not run.",
+            "The known part of the time that has passed of each budget's period; gaps after the first measurement are "
+            "charged with the mean of the known part. A gap means that the rules of budgets do not run.",
             units.PercentUnit,
         )
         .max(1)

@@ -38,19 +38,43 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
         kept=["model"],
     )
 
-    yield lines(
-        "Energy per request",
-        "Joules that the whole path spends for a request of each application; a gap means a gap in its power, or that "
-        "nothing was asked.",
-        units.Joule,
-    ).with_target(over_time(_sum(f"application:joules_per_inference{{{TOPOLOGY}}}"), "{{application}}"))
+    yield merged(
+        "Cost of requests and tokens",
+        "The cost of a thousand requests and of a million generated tokens of each application over the whole path: a "
+        "row for each currency, which are never added. An empty cell is a gap: a site has no price now, a component is "
+        "not measured, or nothing was asked.",
+        {"application": "Application", "currency": "Currency"},
+        [
+            Column("1,000 requests", units.NoUnit, f"1e3 * {_cost('inference')}"),
+            Column("1,000,000 tokens", units.NoUnit, f"1e6 * {_cost('token')}"),
+        ],
+    ).span(8)
 
-    yield lines(
-        "Energy per token",
-        "Joules that the whole path spends for a generated token of each application; a gap means a gap in its power, "
-        "or that nothing was generated.",
-        units.Joule,
-    ).with_target(over_time(_sum(f"application:joules_per_token{{{TOPOLOGY}}}"), "{{application}}"))
+    yield (
+        lines(
+            "Energy per request",
+            "Joules that the whole path spends for a request of each application; a gap means a gap in its power, or "
+            "that nothing was asked.",
+            units.Joule,
+        )
+        .span(8)
+        .with_target(over_time(_sum(f"application:joules_per_inference{{{TOPOLOGY}}}"), "{{application}}"))
+    )
+
+    yield (
+        lines(
+            "Energy per token",
+            "Joules that the whole path spends for a generated token of each application; a gap means a gap in its "
+            "power, or that nothing was generated.",
+            units.Joule,
+        )
+        .span(8)
+        .with_target(over_time(_sum(f"application:joules_per_token{{{TOPOLOGY}}}"), "{{application}}"))
+    )
+
+
+def _cost(unit: str) -> str:
+    return f"sum by (application, currency) (application:cost_per_{unit}{{{TOPOLOGY}}})"
 
 
 def _sum(series: str) -> str:

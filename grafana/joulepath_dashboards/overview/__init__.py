@@ -3,7 +3,7 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from joulepath_dashboards.overview import applications, costs, labels, now, sites, supplies
+from joulepath_dashboards.overview import applications, costs, labels, now, sites
 from joulepath_dashboards.page import label, page, topology
 
 QUESTION = (
@@ -14,6 +14,4 @@ QUESTION = (
 
 def dashboard() -> Dashboard:
     """The whole page."""
-    return page(
-        "overview", QUESTION, [topology(), label()], (now, applications, costs, sites, supplies, labels), tags=["co2"]
-    )
+    return page("overview", QUESTION, [topology(), label()], (now, applications, costs, sites, labels), tags=["co2"])

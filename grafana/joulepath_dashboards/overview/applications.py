@@ -30,6 +30,21 @@ COLUMNS = (
 )
 
 
+MARGINAL = f"application:power_marginal_watts{{{TOPOLOGY}}}"
+OWN = f'sum by (application) (application:power_watts{{{TOPOLOGY},application!="unattributed"}})'
+BESIDE = (
+    Column("Attributed", units.Watt, OWN),
+    Column("Marginal", units.Watt, f"sum by (application) ({MARGINAL})"),
+    Column("Lower end", units.Watt, f"sum by (application) (application:power_marginal_low_watts{{{TOPOLOGY}}})"),
+    Column("Upper end", units.Watt, f"sum by (application) (application:power_marginal_high_watts{{{TOPOLOGY}}})"),
+    Column(
+        "Marginal part",
+        units.PercentUnit,
+        f"sum by (application) ({MARGINAL}) / on (application) ({OWN} > 0)",
+    ),
+)
+
+
 def row() -> Row:
     """The row's heading."""
     return Row("Applications")
@@ -57,3 +72,20 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
         "a component on the application's path is not measured, and the stack is then lower by that application.",
         units.Watt,
     ).with_target(over_time(f"sum by (application) ({POWER})", "{{application}}"))
+
+    yield merged(
+        "Attributed beside marginal",
+        "Watts that the policy gives each application, and those that its traffic adds at the meters, with the 95 % "
+        "interval: so much less they would show without it, and the rest would count for others. An empty cell is a "
+        "gap in its power, or means that the topology states no marginal watts, or no interval, for its components.",
+        {"application": "Application"},
+        BESIDE,
+        page="joulepath-path",
+    ).span(12)
+
+    yield stacked(
+        "CO2 by application",
+        "Grams of CO2 per hour of each application and of `unattributed` (location-based), stacked. A gap means that a "
+        "component on the application's path is not measured, or that one of its sites has no factor.",
+        GRAMS_PER_HOUR,
+    ).with_target(over_time(f"3600 * sum by (application) ({CO2})", "{{application}}"))

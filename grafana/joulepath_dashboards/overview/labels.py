@@ -9,11 +9,13 @@ from grafana_foundation_sdk.models import units
 
 from joulepath_dashboards.common import (
     GRAMS_PER_HOUR,
+    PER_HOUR,
     RANGE_STEP,
     RANGE_STEPS,
     TOPOLOGY,
     in_range,
     known_part,
+    lines,
     over_time,
     stacked,
 )
@@ -25,9 +27,13 @@ CO2 = f'$label:application_co2_grams_per_second{{{TOPOLOGY},basis="location"}}'
 COMPONENTS = f"$label:component_power_watts{{{TOPOLOGY}}}"
 
 
-def _named(sums: str) -> str:
+COST = f"$label:application_cost_per_hour{{{TOPOLOGY}}}"
+SCI = f"$label:application_sci_grams_per_second{{{TOPOLOGY}}}"
+
+
+def _named(sums: str, by: str = "value") -> str:
     """Sums by the label, with its values in the label `value`: columns of a table have fixed names."""
-    return f'sum by (value) (label_replace({sums}, "value", "$1", "$label", "(.*)"))'
+    return f'sum by ({by}) (label_replace({sums}, "value", "$1", "$label", "(.*)"))'
 
 
 COLUMNS = (
@@ -75,6 +81,20 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
         "the label.",
         GRAMS_PER_HOUR,
     ).with_target(over_time(f"3600 * {_named(CO2)}", "{{value}}"))
+
+    yield lines(
+        "Cost of applications by $label",
+        "The cost of an hour of the applications with each value of the label, in each currency. A gap means that one "
+        "of these applications is not known, that one of its sites has no price, or that no application has the label.",
+        PER_HOUR,
+    ).with_target(over_time(_named(COST, "value, currency"), "{{value}} ({{currency}})"))
+
+    yield stacked(
+        "SCI of applications by $label",
+        "Grams of CO2 per hour, use and making together, of the applications with each value of the label, stacked. A "
+        "gap means that the SCI of one of these applications is not known, or that no application has the label.",
+        GRAMS_PER_HOUR,
+    ).with_target(over_time(f"3600 * {_named(SCI)}", "{{value}}"))
 
     yield stacked(
         "Power of components by $label",

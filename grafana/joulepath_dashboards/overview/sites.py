@@ -28,6 +28,8 @@ COMPLETE = (
 )
 COLUMNS = (
     Column("Power", units.Watt, COMPLETE),
+    Column("Overhead", units.Short, f"sum by (site) (site:overhead:ratio{{{TOPOLOGY}}})"),
+    Column("With overhead", units.Watt, f"sum by (site) (site:facility_power_watts{{{TOPOLOGY}}})"),
     Column("CO2", GRAMS_PER_HOUR, f"3600 * sum by (site) ({CO2})"),
     Column("Energy in the range", units.WattHour, f"{in_range(HOSTS, 'site')} / 3600"),
     Column("CO2 in the range", units.Gram, in_range(CO2, "site")),
@@ -46,15 +48,15 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
     yield (
         merged(
             "Sites",
-            "Power and CO2 of each site, energy and CO2 over the chosen time range as far as they were known, and how "
-            "many of its hosts are measured; an empty cell means that a host of the site is not measured, or that the "
-            "site has no grid intensity.",
+            "Power of the hosts of each site, its overhead (PUE) and power with it, CO2, energy and CO2 over the "
+            "chosen time range as far as they were known, and how many of its hosts are measured; an empty cell means "
+            "that a host of the site is not measured, or that the site has no grid intensity.",
             {"site": "Site"},
             COLUMNS,
         )
         .interval(RANGE_STEP)
         .max_data_points(RANGE_STEPS)
-        .span(12)
+        .height(6)
     )
 
     yield (
@@ -63,7 +65,7 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
             "Watts of each site, stacked; a gap means that a host of the site is not measured.",
             units.Watt,
         )
-        .span(6)
+        .span(12)
         .with_target(over_time(COMPLETE, "{{site}}"))
     )
 
@@ -74,6 +76,6 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
             "measured, or that the site has no grid intensity.",
             GRAMS_PER_HOUR,
         )
-        .span(6)
+        .span(12)
         .with_target(over_time(f"3600 * sum by (site) ({CO2})", "{{site}}"))
     )

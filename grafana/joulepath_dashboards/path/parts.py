@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import CHOSEN, lines, over_time, stacked
+from joulepath_dashboards.common import CHOSEN, GRAMS_PER_HOUR, PER_HOUR, lines, over_time, stacked
 
 SERIES = (
     ("A", "attributed", "power_watts"),
@@ -70,4 +70,35 @@ def panels() -> Iterator[timeseries.Panel]:
     )
     for ref_id, legend, series in SERIES:
         both.with_target(over_time(f"sum by (application) (application:{series}{{{CHOSEN}}})", legend, ref_id))
-    yield both
+    yield both.span(8)
+
+    yield (
+        stacked(
+            "CO2 by segment",
+            "Grams of CO2 per hour of the application by segment (location-based), stacked. A gap means a gap in its "
+            "power, or a site without a factor.",
+            GRAMS_PER_HOUR,
+        )
+        .span(8)
+        .with_target(
+            over_time(
+                f'3600 * sum by (segment) (application:co2_grams_per_second{{{CHOSEN},basis="location"}})',
+                "{{segment}}",
+            )
+        )
+    )
+
+    yield (
+        lines(
+            "Cost by segment",
+            "The cost of an hour of the application by segment, in each currency. A gap means a gap in its power, or a "
+            "site without a price.",
+            PER_HOUR,
+        )
+        .span(8)
+        .with_target(
+            over_time(
+                f"sum by (segment, currency) (application:cost_per_hour{{{CHOSEN}}})", "{{segment}} ({{currency}})"
+            )
+        )
+    )

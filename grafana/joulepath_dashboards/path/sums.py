@@ -7,7 +7,12 @@ from grafana_foundation_sdk.builders import stat
 from grafana_foundation_sdk.builders.dashboard import Row
 from grafana_foundation_sdk.models import units
 
-from joulepath_dashboards.common import CHOSEN, GRAMS_PER_HOUR, PER_HOUR, figure, now
+from joulepath_dashboards.common import CHOSEN, GRAMS_PER_HOUR, PER_HOUR, figure, money, now
+
+WIDTH = (
+    f"(sum(application:power_marginal_high_watts{{{CHOSEN}}}) - sum(application:power_marginal_low_watts{{{CHOSEN}}}))"
+    f" / (sum(application:power_marginal_watts{{{CHOSEN}}}) > 0)"
+)
 
 
 def row() -> Row:
@@ -56,9 +61,40 @@ def panels() -> Iterator[stat.Panel]:
         units.BitsPerSecondSI,
     ).with_target(now(f"sum(application:bits:rate{{{CHOSEN}}})", "traffic"))
 
+    yield (
+        money(
+            "Cost",
+            "The cost of an hour at its present power, by currency; currencies are never added. A gap means a gap in "
+            "its power, or a site without a price.",
+            PER_HOUR,
+        )
+        .span(8)
+        .with_target(now(f"sum by (currency) (application:cost_per_hour{{{CHOSEN}}})", "{{currency}}"))
+    )
+
     yield figure(
-        "Cost",
-        "The cost of an hour at its present power, by currency; currencies are never added. A gap means a gap in its "
-        "power, or a site without a price.",
-        PER_HOUR,
-    ).with_target(now(f"sum by (currency) (application:cost_per_hour{{{CHOSEN}}})", "{{currency}}"))
+        "Marginal power",
+        "Watts that its traffic adds at the meters; a gap means that its traffic is not counted, or that the topology "
+        "states no marginal watts for a component on its path.",
+        units.Watt,
+    ).with_target(now(f"sum(application:power_marginal_watts{{{CHOSEN}}})", "marginal"))
+
+    yield figure(
+        "Embodied emissions",
+        "Grams of CO2 per hour of making the hosts on its path, by its part of their power; a gap means a gap in its "
+        "power, or a host without stated emissions.",
+        GRAMS_PER_HOUR,
+    ).with_target(now(f"3600 * sum(application:embodied_grams_per_second{{{CHOSEN}}})", "embodied"))
+
+    yield figure(
+        "SCI",
+        "Software Carbon Intensity of an hour: CO2 by location with overhead, and embodied emissions. A gap means that "
+        "one of both is not known.",
+        GRAMS_PER_HOUR,
+    ).with_target(now(f"3600 * sum(application:sci_grams_per_second{{{CHOSEN}}})", "SCI"))
+
+    yield figure(
+        "Width of the interval",
+        "The width of the 95 % interval of its marginal power, as a part of it; a gap means that this is not known.",
+        units.PercentUnit,
+    ).with_target(now(WIDTH, "of the marginal power"))

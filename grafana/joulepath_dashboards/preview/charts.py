@@ -4,6 +4,7 @@
 No line is drawn across a gap: each stretch without one is a mark of its own.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, pairwise
@@ -49,7 +50,10 @@ def over_time(
     is_bars = custom.get("drawStyle") == "bars"
     data = list(_stacked(lines, step) if "stacking" in custom else _plain(lines, step))
     for row in data:
-        row |= {"colour": colours[row["name"]], "dash": [8, 8] if _is_dashed(panel, row["ref"]) else [1, 0]}
+        row |= {
+            "colour": colours[row["name"]],
+            "dash": [8, 8] if _is_dashed(panel, row["ref"], row["name"]) else [1, 0],
+        }
         row["from"] = row["at"] - step * 1000
     y: Row = {"field": "top", "type": "quantitative", "axis": _axis(panel, [row["top"] for row in data])}
     if "max" in panel["fieldConfig"]["defaults"]:
@@ -152,7 +156,12 @@ def _stacked(lines: Sequence[Line], step: float) -> Iterator[Row]:
 def _time_axis(period: Period, field: str) -> Row:
     form = "%H:%M:%S" if period.end - period.begin <= 600 else "%H:%M"
     domain = [period.begin * 1000, period.end * 1000]
-    return {**_X, "field": field, "scale": {"type": "utc", "domain": domain}, "axis": {"format": form, "tickCount": 5}}
+    return {
+        **_X,
+        "field": field,
+        "scale": {"type": "utc", "domain": domain},
+        "axis": {"format": form, "tickCount": 5, "labelOverlap": True},
+    }
 
 
 def _axis(panel: Mapping[str, Any], values: Sequence[float], unit: str | None = None) -> Row:
@@ -169,9 +178,13 @@ def _unit(panel: Mapping[str, Any], name: str) -> str:
     return unit
 
 
-def _is_dashed(panel: Mapping[str, Any], ref: str) -> bool:
+def _is_dashed(panel: Mapping[str, Any], ref: str, name: str) -> bool:
+    """By the query that a line comes from, or by its name."""
     return any(
-        override["matcher"] == {"id": "byFrameRefID", "options": ref}
+        (
+            override["matcher"] == {"id": "byFrameRefID", "options": ref}
+            or (override["matcher"]["id"] == "byRegexp" and re.search(override["matcher"]["options"].strip("/"), name))
+        )
         and any(each["id"] == "custom.lineStyle" for each in override["properties"])
         for override in panel["fieldConfig"].get("overrides", ())
     )

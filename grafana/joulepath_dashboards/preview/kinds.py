@@ -30,7 +30,8 @@ def drawn(
     if kind not in KINDS:
         raise ValueError(f"panel {panel['title']!r}: the preview cannot draw the type {kind!r}")
     if kind == "stat":
-        return _figure(defaults, found)
+        named = len(found) > 1 or panel.get("options", {}).get("textMode") == "value_and_name"
+        return _figure(defaults, found, named=named)
     if not found or (kind == "xychart" and len({line.ref for line in found}) < 2):
         return sentence(defaults.get("noValue", "No data"))
     if kind == "nodeGraph":
@@ -56,13 +57,13 @@ def _chart(
     return charts.over_time(panel, found, names, period, (wide, high - 20 * rows - 2)) + _legend(list(shown.items()))
 
 
-def _figure(defaults: Mapping[str, Any], found: Sequence[Line]) -> Markup:
-    """Large values, each with its name where there are several."""
+def _figure(defaults: Mapping[str, Any], found: Sequence[Line], *, named: bool) -> Markup:
+    """Large values, each with its name if they are `named`."""
     if not found:
         return Markup('<div class="figure" style="color:{}">{}</div>').format(charts.TEXT, defaults["noValue"])
     parts = [
         Markup('<div style="color:{}">{}<small>{}</small></div>').format(
-            _colour(defaults, value), _text(defaults, value), line.name if len(found) > 1 else ""
+            _colour(defaults, value), _text(defaults, value), line.name if named else ""
         )
         for line, value in ((line, line.points[-1].value) for line in found)
     ]

@@ -40,8 +40,9 @@ def scale(unit: str, size: float) -> Scale:
         return Scale(1000.0**power, f" {_COUNTS[power]} {COUNTED[unit]}".replace("  ", " ").rstrip())
     if unit == "percentunit":
         return Scale(0.01, "%")
-    if unit == "s":
-        return next((Scale(span, f" {name}") for span, name in _TIMES if size >= span), Scale(1.0, " s"))
+    if unit in {"s", "m"}:
+        own = 60.0 if unit == "m" else 1.0
+        return next((Scale(span / own, f" {name}") for span, name in _TIMES if size * own >= span), Scale(1.0, " s"))
     if unit.startswith("suffix:"):
         return Scale(1.0, f" {unit.removeprefix('suffix:').strip()}")
     if unit == "none":
@@ -56,4 +57,6 @@ def written(unit: str, value: float) -> str:
     chosen = scale(unit, value)
     number = value / chosen.divisor
     digits = 0 if number == round(number) else max(0, 2 - math.floor(math.log10(abs(number))))
-    return f"{number:.{min(digits, 3)}f}{chosen.suffix}"
+    most = 6 if unit == "none" or unit.startswith("suffix:") else 3  # these have no prefixes for what is small
+    text = f"{number:.{min(digits, most)}f}"
+    return f"0{scale(unit, 0).suffix}" if not float(text) else f"{text}{chosen.suffix}"

@@ -27,12 +27,7 @@ def body(panel: Mapping[str, Any], found: Sequence[Line]) -> Markup:
     )
     titles = {name: organize.get("renameByName", {}).get(name, name) for name in columns}
     defaults = panel["fieldConfig"]["defaults"]
-    units = {
-        override["matcher"]["options"]: each["value"]
-        for override in panel["fieldConfig"].get("overrides", ())
-        for each in override["properties"]
-        if each["id"] == "unit"
-    }
+    units, texts = (_settings(panel, setting) for setting in ("unit", "noValue"))
     links = {
         override["matcher"]["options"]
         for override in panel["fieldConfig"].get("overrides", ())
@@ -41,8 +36,10 @@ def body(panel: Mapping[str, Any], found: Sequence[Line]) -> Markup:
 
     def cell(row: Mapping[str, str | float], name: str) -> Markup:
         value = row.get(name)
+        if value is None and not name.startswith("Value"):  # Grafana has a label that a row lacks as an empty one
+            return Markup("<td></td>")
         if value is None:
-            return Markup('<td class="number">{}</td>').format(defaults.get("noValue", ""))
+            return Markup('<td class="number">{}</td>').format(texts.get(titles[name], defaults.get("noValue", "")))
         if isinstance(value, str):
             return Markup('<td class="{}">{}</td>').format("link" if titles[name] in links else "", value)
         unit = units.get(titles[name], defaults["unit"])
@@ -56,3 +53,13 @@ def body(panel: Mapping[str, Any], found: Sequence[Line]) -> Markup:
         Markup("<tr>{}</tr>").format(Markup().join(cell(row, name) for name in columns)) for row in rows.values()
     )
     return Markup("<table><tr>{}</tr>{}</table>").format(head, lines)
+
+
+def _settings(panel: Mapping[str, Any], setting: str) -> dict[str, str]:
+    """A setting of those columns that have one of their own."""
+    return {
+        override["matcher"]["options"]: each["value"]
+        for override in panel["fieldConfig"].get("overrides", ())
+        for each in override["properties"]
+        if each["id"] == setting
+    }

@@ -79,12 +79,14 @@ def run(
         console.print(f"demo failed: {fault}", style="red", highlight=False)
         return 1
     first, *_ = found.values()
-    console.print(_table(first), _rest(first), sep="\n")
-    for line in whatif.lines(saved):
+    label = "; illustrative coefficients" if lab.scenario.illustrative else ""
+    console.print(_table(first, label), _rest(first, label), sep="\n")
+    for line in whatif.lines(saved, illustrative=lab.scenario.illustrative):
         console.print(line, highlight=False, soft_wrap=True)
     if json_path is not None:
         others = {name: results.as_json() for name, results in found.items() if results is not first}
         written = first.as_json() | {"others": others, "findings": told, "whatif": saved}
+        written |= {"illustrative": True} if lab.scenario.illustrative else {}
         json_path.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
     code = _verdict(lab, found, told, console, alert=alert)
     code = _reported(lab, begin, end, folder, console) or code
@@ -175,9 +177,9 @@ def _frame(title: str) -> Table:
     return table
 
 
-def _table(results: Results) -> Table:
+def _table(results: Results, label: str) -> Table:
     """The means over the whole interval, adding up to the meters."""
-    table = _frame(f"means of the interval (stamping: {results.stamping})")
+    table = _frame(f"means of the interval (stamping: {results.stamping}){label}")
     for name, row in results.applications.items():
         figures = (
             row.network_static_watts, row.network_dynamic_watts, row.compute_watts, row.other_watts,
@@ -195,9 +197,9 @@ def _table(results: Results) -> Table:
     return table
 
 
-def _rest(results: Results) -> Table:
+def _rest(results: Results, label: str) -> Table:
     """Where the unattributed watts are."""
-    table = Table(title="components", title_justify="left")
+    table = Table(title=f"components{label}", title_justify="left")
     for column in ("component", "watts", "attributed", UNATTRIBUTED, "truth of it"):
         table.add_column(column, justify="left" if column == "component" else "right")
     for name, row in results.components.items():

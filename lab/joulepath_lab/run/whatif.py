@@ -20,8 +20,9 @@ def answers(lab: Lab) -> Mapping[str, Mapping[str, Any]]:
     return {question.name: _answer(lab, question) for question in lab.scenario.questions}
 
 
-def lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def lines(found: Mapping[str, Mapping[str, Any]], *, illustrative: bool) -> Iterator[str]:
     """Each answer in a line, with the truth of its numbers in brackets."""
+    label = " (illustrative)" if illustrative else ""
     for name, answer in found.items():
         shares, truth = answer["applications"][answer["application"]]["attributed_watts"], answer["truth"]
         now, then = (
@@ -30,7 +31,7 @@ def lines(found: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         saved, true = answer["meters"]["saved_watts"]["value"], truth["meters"][0] - truth["meters"][1]
         part = 1 - shares["then"] / shares["now"]
         yield (
-            f"what if, {name}: the share of {answer['application']} falls from {now} to {then}, by {part:.0%}; "
+            f"what if, {name}{label}: the share of {answer['application']} falls from {now} to {then}, by {part:.0%}; "
             f"the meters show {saved:.1f} W ({true:.1f}) less"
         )
 

@@ -46,6 +46,7 @@ SCENARIO = Scenario(
         Stream("complex-camera", 5005, COMPLEX, "b7ad6b7169203331b7ad6b7169203331", 20, 3, 1200, 20, 200),
         replace(UPLINKS[2], packets_per_frame=1, detection_every=0),
     ),
+    illustrative=True,
     questions=(
         Question("simple", WASTEFUL, data_rate=0.43, instead=(LARGE, SMALL)),
         Question("complex", COMPLEX, data_rate=0.43),

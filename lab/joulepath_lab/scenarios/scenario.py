@@ -133,6 +133,9 @@ class Scenario:
     questions: tuple[Question, ...] = ()
     """Changes of which the savings are asked for at the end."""
 
+    illustrative: bool = False
+    """Whether its coefficients are chosen for known findings: each table and answer says so then."""
+
     derive: Callable[[dict[str, Any]], Mapping[str, dict[str, Any]]] | None = None
     """The topologies that run, by name, from the one in the file; None where that runs as it is."""
 

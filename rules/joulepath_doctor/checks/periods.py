@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Budgets and their periods, prices, and labels by which the rules record sums."""
+"""Budgets and their periods, sites without a price or a factor, and labels by which the rules record sums."""
 
 import math
 import re
@@ -26,24 +26,31 @@ LEAST = 0.9
 
 
 def check(context: Context) -> Iterator[Finding]:
-    """Findings about budgets, prices and labels."""
+    """Findings about budgets, prices, factors and labels."""
     if context.topology.budgets:
         yield from _retention(context)
     for name, budget in context.topology.budgets.items():
         yield from _budget(context, name, budget)
-    yield from _unpriced(context)
+    yield from _incomplete(context)
     yield from _labels(context)
 
 
-def _unpriced(context: Context) -> Iterator[Finding]:
-    """Sites with hosts and without a price, beside sites that have one."""
+def _incomplete(context: Context) -> Iterator[Finding]:
+    """Sites with hosts and without a price or a factor, beside sites that have one."""
     topology = context.topology
-    used = {host.site for host in topology.hosts.values()}
-    without = [name for name in topology.sites if name in used and topology.sites[name].price is None]
-    if without and len(without) < len(used):
+    used = {host.site: topology.sites[host.site] for host in topology.hosts.values()}
+    unpriced = [name for name, site in used.items() if site.price is None]
+    if unpriced and len(unpriced) < len(used):
         yield found(
             "price/absent", ("sites",),
-            f"{', '.join(without)} without a price: an application with watts there has no cost. State a price, or 0",
+            f"{', '.join(unpriced)} without a price: an application with watts there has no cost. State a price, or 0",
+        )  # fmt: skip
+    unknown = [name for name, site in used.items() if not any(supply.known for supply in site.supplies.values())]
+    if unknown and len(unknown) < len(used):
+        yield found(
+            "factor/absent", ("sites",),
+            f"{', '.join(unknown)} without a carbon factor: an application with watts there has no CO2. State "
+            "grams_per_kwh, or grid_zone and source",
         )  # fmt: skip
 
 
@@ -102,8 +109,8 @@ def _budget(context: Context, name: str, budget: Budget) -> Iterator[Finding]:
         yield found(
             "budget/uncovered", place,
             f"{coverage:.0%} of the elapsed time of its period ({budget.period}) was measured, and the rules ran for "
-            f"{share:.0%} of it: the rest is charged with the mean; see application:coverage:ratio:1h for when it was "
-            "absent",
+            f"{share:.0%} of it: gaps after the first measurement are charged with the mean; see "
+            "application:coverage:ratio:1h for when it was absent",
             because,
         )  # fmt: skip
 

@@ -96,7 +96,7 @@ def _loaded(context: Context, groups: Sequence[RuleGroup]) -> Iterator[Finding]:
         if (text := _difference(expected.get(name), *copies.get(name, ())))
     ]
     if wrong:
-        more = f" (and {len(wrong) - 1} more groups)" if len(wrong) > 1 else ""
+        more = f" (and {len(wrong) - 1} more group{'s' if len(wrong) > 2 else ''})" if len(wrong) > 1 else ""
         yield found(
             "rules/outdated", RULES,
             f"{wrong[0]}{more}, compared with this file and this version: run `{_command(context, groups)}` and reload "

@@ -51,7 +51,8 @@ def _suits(amount: float, units: Sequence[tuple[str, float]]) -> tuple[str, floa
 
 def heading(column: Column) -> str:
     """The unit of a column for its heading; empty for words and for counts."""
-    return _HEADINGS.get(column.unit or "count", column.unit or "")
+    unit = column.unit or "count"
+    return _HEADINGS.get(unit, unit.removesuffix(numbers.OF_A_MILLION))
 
 
 def column_decimals(column: Column, values: Iterable[Value]) -> int:
@@ -74,6 +75,8 @@ def cell(column: Column, value: Value, places: int) -> str:
         return value or ""
     if column.unit in numbers.FOR_ONE:
         return numbers.for_one(value, column.unit[0]).replace(" ", _SPACE).replace("-", _MINUS)
+    if column.unit is not None and column.unit.endswith(numbers.OF_A_MILLION):
+        return number(value, decimals(abs(value), _DIGITS))
     if column.unit == "count":
         return number(value, 0 if value == round(value) else decimals(abs(value), _DIGITS))
     return number(value * 100 if column.unit == "ratio" else value, places)

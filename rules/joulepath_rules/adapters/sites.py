@@ -17,11 +17,16 @@ def sites(topology: Topology) -> Iterator[Rule]:
     for name, site in topology.sites.items():
         for supply, entry in site.supplies.items():
             if entry.query is not None:
-                yield Rule("adapter:supply:watts", watts(entry.query), {"site": name, "supply": supply})
+                yield Rule("adapter:supply:watts", watts(_delivered(entry.query)), {"site": name, "supply": supply})
         for supply in by_hours(site.supplies):
             yield Rule("adapter:supply_share:ratio", _share(site.supplies, supply), {"site": name, "supply": supply})
         if isinstance(site.overhead, Overhead):
             yield Rule("adapter:overhead:ratio", _overhead(site.overhead.query), {"site": name})
+
+
+def _delivered(expr: str) -> str:
+    """A battery that is charged, or an inverter at night, takes power: it shows negative watts and delivers nothing."""
+    return expr if promql.is_constant(expr) or promql.counters(expr) else f"clamp_min(sum({expr}), 0)"
 
 
 def _share(supplies: Mapping[str, Supply], name: str) -> str:

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterator
 
+from joulepath.meant import did_you_mean
 from joulepath_topology.budgets import HOUR, Budget
 from joulepath_topology.burning import SHORT, alarm, ceiling
 from joulepath_topology.clocks import clock
@@ -36,7 +37,8 @@ def _key(budget: Budget) -> str:
 
 
 def _span(seconds: float) -> str:
-    return f"{seconds / 86400:g} days" if seconds >= 86400 else duration(seconds)
+    days = seconds / 86400
+    return f"{days:g} day{'' if days == 1 else 's'}" if days >= 1 else duration(seconds)
 
 
 def _of(topology: Topology, declared: Declared, name: str, budget: Budget) -> Iterator[Problem]:
@@ -45,8 +47,11 @@ def _of(topology: Topology, declared: Declared, name: str, budget: Budget) -> It
     if budget.label is not None:
         names = label_names(topology.applications.values())
         if not topology.applications_of(budget):
-            known = f"their labels are {', '.join(names)}" if names else "none has labels"
-            yield Problem(place, f"no application has the label {key} with the value {value!r}: {known}")
+            values = sorted({each.labels[key] for each in topology.applications.values() if key in each.labels})
+            known = f"its values are {', '.join(values)}" if values else f"their labels are {', '.join(names)}"
+            meant = did_you_mean(value, values) if values else did_you_mean(key, list(names))
+            text = f"no application has the label {key} with the value {value!r}{meant}"
+            yield Problem(place, f"{text}: {known if names else 'none has labels'}")
     elif value not in declared[f"{key}s"]:
         yield absent(place, key, value)
     elif budget.site is not None and not topology.boxes_of(budget):

@@ -92,6 +92,10 @@ def _prices(topology: Topology) -> Doubts:
             if per_kwh is not None and abs(per_kwh) > MOST_PRICE.get(price.currency, float("inf")):
                 message = f"{per_kwh:g} {price.currency} for a kWh is very much: is this in cents, or for a MWh?"
                 yield (*at, "per_kwh"), message
+        for selector in promql.selectors(price.query) if price.query is not None else ():
+            for other in promql.matchers(selector):
+                if other.label == "currency" and other.operator == "=" and other.value != price.currency:
+                    yield (*place, "query"), f"reads prices in {other.value}, and the currency is {price.currency}"
 
 
 def _budgets(topology: Topology) -> Doubts:

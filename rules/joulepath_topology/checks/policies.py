@@ -18,7 +18,7 @@ def check(topology: Topology) -> Iterator[Problem]:
             yield from _own(component.policy, ("components", name, "policy"))
         if component.traffic or component.requests:
             yield from _needs(topology, name)
-            yield from _reserved(topology, name)
+            yield from reserved(topology, name)
         yield from _unused(topology, name)
 
 
@@ -79,7 +79,7 @@ def _unit(topology: Topology, name: str) -> str:
     return "tokens/s" if topology.components[name].requests else "bytes/s"
 
 
-def _reserved(topology: Topology, name: str) -> Iterator[Problem]:
+def reserved(topology: Topology, name: str) -> Iterator[Problem]:
     """Somebody reserves, and not more than there is."""
     if "reservation" not in amounts_of(topology.weights(name)):
         return

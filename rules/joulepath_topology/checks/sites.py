@@ -7,7 +7,7 @@ from typing import Literal
 
 from joulepath_topology.hours import DAY, DAYS
 from joulepath_topology.model import Topology
-from joulepath_topology.problem import Place, Problem
+from joulepath_topology.problem import Place, Problem, path
 from joulepath_topology.queries import factors
 from joulepath_topology.supplies import Supply
 
@@ -18,6 +18,7 @@ def check(topology: Topology) -> Iterator[Problem]:
     """Factors of a kind for all or none, and supplies of which the parts are the whole."""
     yield from _markets(topology)
     yield from _kinds(topology)
+    yield from _contracts(topology)
     yield from _boundaries(topology)
     for name, site in topology.sites.items():
         if site.supply:
@@ -45,6 +46,17 @@ def _kinds(topology: Topology) -> Iterator[Problem]:
             yield _mixed(place, ("sites", first, "factor"), f"is {kind}, and that of site {first!r} {kinds[first]}")
 
 
+def _contracts(topology: Topology) -> Iterator[Problem]:
+    """Factors of contracts are averages, so that they do not go with marginal ones."""
+    for name, site in topology.sites.items():
+        places: list[Place] = [place for place, entry in factors(name, site) if entry.market]
+        if site.market:
+            places = [("sites", name), *(place for place in places if place != ("sites", name))]
+        for place in places if site.factor == "marginal" else ():
+            message = "counts contracts, which are averages, and the site's factor is marginal: leave it out"
+            yield Problem((*place, "market"), message, (("sites", name, "factor"),))
+
+
 def _boundaries(topology: Topology) -> Iterator[Problem]:
     """The same for direct emissions and those of the life cycle, as far as factors say which they are."""
     seen: tuple[Place, Literal["lifecycle", "direct"]] | None = None
@@ -53,14 +65,14 @@ def _boundaries(topology: Topology) -> Iterator[Problem]:
             if entry.grid_zone is None:
                 continue
             if seen is not None and entry.boundary != seen[1]:
-                yield _mixed(
-                    (*place, "boundary"), (*seen[0], "boundary"), f"is {entry.boundary}, and another {seen[1]}"
-                )
+                text = f"is {entry.boundary}, and that of {path(seen[0])} {seen[1]}"
+                yield _mixed((*place, "boundary"), (*seen[0], "boundary"), text)
             seen = seen or (place, entry.boundary)
 
 
 def _mixed(place: Place, other: Place, text: str) -> Problem:
-    return Problem(place, f"{text}: CO2 of both would be added; write another topology, with another name", (other,))
+    cure = "write the same at both, or a second topology with another name"
+    return Problem(place, f"{text}: CO2 of both would be added: {cure}", (other,))
 
 
 def _supplies(place: Place, supplies: tuple[Supply, ...]) -> Iterator[Problem]:

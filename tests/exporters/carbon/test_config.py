@@ -59,6 +59,8 @@ sources:
         ("sources: {ember: {zones: [DE, DE]}}", "sources.ember.zones: DE stands twice"),
         ("sources: {ember: {zones: [DE], interval: 7200}}", "sources.ember: comes with the program and is not asked"),
         ("sources: {uk: {zones: [FR]}}", "sources.uk.zones: 'FR' is not a zone of Carbon Intensity API"),
+        ("sources: {uk: {zones: [UK]}}", "NESO, Great Britain: it has GB only"),
+        ("sources: {uk: {interval: 5m}}", "sources.uk.interval: must be a number"),
         (
             "sources: {uk: {boundary: lifecycle}}",
             "sources.uk.boundary: Carbon Intensity API of NESO, Great Britain has direct",
@@ -81,6 +83,14 @@ def test_each_mistake_names_its_place(tmp_path: Path, text: str, words: str) -> 
     with pytest.raises(UsageError) as error:
         read(tmp_path / "carbon.yaml", text)
     assert words in str(error.value)
+
+
+@pytest.mark.parametrize("token", ["key\nother", "key other", "sch\u00fcssel", "key\x7f"])
+def test_file_with_more_than_a_key_is_a_mistake(tmp_path: Path, token: str) -> None:
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "token").chmod(0o600)
+    with pytest.raises(UsageError, match=r"sources\.entsoe\.token_file: .*token is not a key: write the key alone"):
+        read(tmp_path / "carbon.yaml", "sources: {entsoe: {zones: [DE-LU], token_file: token}}")
 
 
 def test_sources_that_come_with_the_program_are_complete() -> None:
@@ -127,3 +137,11 @@ def test_example_with_all_sources_is_read(tmp_path: Path) -> None:
         (tmp_path / name).write_text("key\n")
         (tmp_path / name).chmod(0o600)
     assert {question.provider.name for question in read(path)} == providers().keys()
+
+
+def test_one_wrong_boundary_is_one_line(tmp_path: Path) -> None:
+    """It may be a word or a list of words, and only the form that stands there is spoken of."""
+    with pytest.raises(UsageError) as error:
+        read(tmp_path / "c.yaml", "sources: {electricitymaps: {zones: [DE], token_file: x, boundary: life-cycle}}")
+    (line,) = error.value.messages
+    assert line.endswith("sources.electricitymaps.boundary: must be 'lifecycle' or 'direct'")

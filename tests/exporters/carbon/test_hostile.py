@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import requests
@@ -14,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from joulepath.carbon import answer, mix
-from joulepath.carbon.fetch import MOST_WAIT_SECONDS, retry_after
-from joulepath.carbon.settings import Feed, Point
-from joulepath.carbon.source import OwnThread
+from joulepath.carbon.fetch import MOST_WAIT_SECONDS, Gate, retry_after
+from joulepath.carbon.settings import Feed, Point, Secrets
+from joulepath.carbon.source import CarbonSource, OwnThread
 from joulepath.errors import JoulepathError
 from tests.exporters.carbon.answers import (
     ELECTRICITY_MAPS,
+    NOTHING,
     NOW,
     RTE,
     UK,
@@ -116,6 +118,29 @@ def test_no_address_stands_in_a_fault(web: requests_mock.Mocker) -> None:
     assert str(error.value) == "entsoe/DE-LU: is not reached: is the network, or the proxy, up?"
 
 
+KEY = "0123-4567-89ab-cdef"
+
+
+@pytest.mark.parametrize(
+    ("reply", "line"),
+    [
+        (
+            {"text": NOTHING.replace("No matching", f"{KEY}&amp;x sees no matching")},
+            r"has no data: \.\.\. sees no matching",
+        ),
+        ({"text": generation(series("B04", 1, zone=KEY))}, r"it is of the zone '\.\.\.', not"),
+        ({"status_code": 500, "reason": f"{KEY} \x1b[31m" + "x" * 999}, r"answers 500 \.\.\.  \[31mx{30,40}$"),
+    ],
+)
+def test_key_that_a_source_repeats_stays_hidden(web: requests_mock.Mocker, reply: dict[str, str], line: str) -> None:
+    web.get(requests_mock.ANY, **reply)  # type: ignore[arg-type]
+    asked = replace(question("entsoe", "DE-LU"), secrets=Secrets(KEY))
+    with pytest.raises(JoulepathError, match=line) as error:
+        asyncio.run(source(asked).read())
+    assert KEY[:8] not in str(error.value)
+    assert str(error.value).isprintable()
+
+
 def test_slow_answer_ends_at_the_deadline(web: requests_mock.Mocker) -> None:
     clock = iter(range(0, 1000, 25))  # each look at the clock is 25 s later
     web.get(requests_mock.ANY, text=json.dumps(UK))
@@ -134,6 +159,20 @@ def test_retry_after_is_kept_to_by_all_zones(web: requests_mock.Mocker, status: 
         with pytest.raises(JoulepathError, match="uk/GB: "):
             asyncio.run(one.read())
         assert len(web.request_history) == requests_so_far
+
+
+def test_zone_that_waits_for_its_turn_keeps_to_the_pause(web: requests_mock.Mocker) -> None:
+    web.get(requests_mock.ANY, status_code=429, headers={"Retry-After": "120"})
+    gate = Gate(0.1)
+    zones = [CarbonSource(QUESTION, gate, wall_clock=lambda: seconds(NOW)) for _ in range(3)]
+
+    async def at_once() -> list[str]:
+        return [str(fault) for fault in await asyncio.gather(*(one.read() for one in zones), return_exceptions=True)]
+
+    first, *others = asyncio.run(at_once())
+    assert first.endswith("answers 429, too many requests: it is not asked for the next 120 s")
+    assert all("wants a pause, and is not asked for the next" in fault for fault in others), others
+    assert len(web.request_history) == 1
 
 
 @pytest.mark.parametrize(
@@ -169,6 +208,15 @@ LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12))
         ("<Publication_MarketDocument/>", "it is a Publication_MarketDocument"),
         (generation(series("B04", 1, zone="10YFR-RTE------C")), "it is of the zone '10YFR-RTE------C'"),
         (generation(series("", 1)), "a series has no psrType"),
+        (
+            generation(series("B04", 1).replace("</MktPSRType>", "<psrType>B16</psrType></MktPSRType>")),
+            "MktPSRType/psrType is absent, or is there twice",
+        ),
+        (generation(series("B04", 1).replace("inBidding", "bidding")), "it is of the zone '', not"),
+        (generation(series("B04", 1).replace("Period>", "Era>")), "a series has no Period"),
+        (generation(series("B04", 1, curve="A05")), "curveType is 'A05', not A01 or A03"),
+        (generation(series("B04", 1, 2, positions=(1, 1))), "position 1 is there twice"),
+        (generation(series("B04", 1), series("B04", 2)), "B04 has two values of one time"),
         (generation(series("B04", 1).replace("MAW", "MWH")), "its unit is 'MWH'"),
         (generation(series("B04", 1, resolution="P1D")), "resolution is 'P1D'"),
         (generation(series("B04", 1, end="2026-11-28T10:00Z")), "start and end do not fit"),

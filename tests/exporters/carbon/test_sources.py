@@ -3,12 +3,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests_mock
 
-from joulepath.carbon.settings import Point, State
+from joulepath.carbon.settings import Point, Secrets, State
 from joulepath.carbon.source import CarbonSource
 from joulepath.errors import JoulepathError
 from tests.exporters.carbon.answers import (
@@ -96,14 +97,40 @@ def test_watttime_is_converted_from_pounds(web: requests_mock.Mocker) -> None:
     web.get(f"{WT}/login", json={"token": "t0ken"})
     web.get(f"{WT}/v3/forecast", json=WATTTIME)
     one = source(question("watttime", "CAISO_NORTH"))
-    # 1050.5 lb/MWh x 453.59237 g/lb / 1000 kWh/MWh = 476.49878...: its point begins within 300 s
+    # 1000 lb/MWh x 453.59237 g/lb / 1000 kWh/MWh; the points after the first one are a forecast
     (point,) = read(one).values()
-    assert point.grams == pytest.approx(476.498784685)
-    assert (point.start, point.state) == (seconds("2026-11-28T12:15Z"), "estimated")
+    assert point.grams == pytest.approx(453.59237)
+    assert (point.start, point.state) == (seconds("2026-11-28T12:10Z"), "estimated")
+    assert asked(web) == {"region": "CAISO_NORTH", "signal_type": "co2_moer", "horizon_hours": "0"}
     assert web.request_history[0].headers["Authorization"] == "Basic dXNlcjpwYXNzd29yZA=="
     assert web.request_history[1].headers["Authorization"] == "Bearer t0ken"
     read(one)
     assert [request.path for request in web.request_history] == ["/login", "/v3/forecast", "/v3/forecast"]
+
+
+def test_points_of_a_late_forecast_never_become_estimates(web: requests_mock.Mocker) -> None:
+    web.get(f"{WT}/login", json={"token": "t0ken"})
+    web.get(f"{WT}/v3/forecast", json=WATTTIME)
+    # Ten minutes after it was made, its third point is of the present, and foretold.
+    (point,) = read(source(question("watttime", "CAISO_NORTH"), now="2026-11-28T12:20:00+00:00")).values()
+    assert point.start == seconds("2026-11-28T12:10Z")
+
+
+def test_password_of_any_language_is_sent_as_utf8(web: requests_mock.Mocker) -> None:
+    web.get(f"{WT}/login", json={"token": "t0ken"})
+    web.get(f"{WT}/v3/forecast", json=WATTTIME)
+    read(source(replace(question("watttime", "CAISO_NORTH"), secrets=Secrets("", "me", "日本"))))
+    # RFC 7617, 2.1: base64 of the octets of "me:日本" in UTF-8
+    assert web.request_history[0].headers["Authorization"] == "Basic bWU65pel5pys"
+
+
+def test_token_that_ends_before_its_time_is_renewed(web: requests_mock.Mocker) -> None:
+    web.get(f"{WT}/login", json={"token": "t0ken"})
+    web.get(f"{WT}/v3/forecast", [{"status_code": 401}, {"json": WATTTIME}])
+    one = source(question("watttime", "CAISO_NORTH"))
+    with pytest.raises(JoulepathError, match="answers 401"):
+        read(one)
+    assert read(one)["estimated"].grams == pytest.approx(453.59237)
 
 
 def test_token_of_a_login_is_renewed_before_it_ends(web: requests_mock.Mocker) -> None:
@@ -134,8 +161,8 @@ def test_generation_is_weighted_by_type(web: requests_mock.Mocker) -> None:
         "documentType": "A75",
         "processType": "A16",
         "in_Domain": "10Y1001A1001A82H",
-        "periodStart": "202611280410",
-        "periodEnd": "202611281210",
+        "periodStart": "202611280400",
+        "periodEnd": "202611281300",
         "securityToken": "key",
     }
 
@@ -187,6 +214,14 @@ def test_document_without_data_gives_its_own_reason(web: requests_mock.Mocker) -
         read(source(DE))
 
 
+def test_part_of_a_history_without_data_leaves_the_others(web: requests_mock.Mocker) -> None:
+    hour = series("B14", 1, 1, 1, 1, start="2026-11-08T00:00Z", end="2026-11-08T01:00Z")
+    web.get("https://web-api.tp.entsoe.eu/api", [{"text": NOTHING}, {"text": generation(hour)}])
+    one = source(DE, now="2026-12-28T00:00Z")
+    found = list(one.history(seconds("2026-11-01T00:00Z"), seconds("2026-11-15T00:00Z")))
+    assert [point.start for point in found] == [seconds(f"2026-11-08T00:{minute:02}Z") for minute in (0, 15, 30, 45)]
+
+
 def test_history_is_fetched_in_parts_and_once_each(web: requests_mock.Mocker) -> None:
     rows = [
         {"carbonIntensity": 100 + hour, "datetime": f"2026-11-{day:02}T{hour:02}:00:00.000Z", "isEstimated": hour == 7}
@@ -201,6 +236,15 @@ def test_history_is_fetched_in_parts_and_once_each(web: requests_mock.Mocker) ->
     assert [one.start for one in found] == sorted({one.start for one in found})
     assert [asked(web, number)["start"] for number in (0, 1)] == ["2026-11-01T00:00:00Z", "2026-11-10T00:00:00Z"]
     assert len(web.request_history) == 2
+
+
+def test_time_with_two_values_is_left_out(web: requests_mock.Mocker) -> None:
+    # In France 02:30 came twice on 2026-10-25, and both stand as 00:30 UTC.
+    rows = [("00:00", 20), ("00:30", 21), ("00:30", 25), ("01:00", 22), ("01:00", 22)]
+    rows_of_source = [{"date_heure": f"2026-10-25T{time}:00+00:00", "taux_co2": grams} for time, grams in rows]
+    web.get(requests_mock.ANY, json={"total_count": 5, "results": rows_of_source})
+    found = source(question("rte", "FR")).history(seconds("2026-10-25T00:00Z"), seconds("2026-10-26T00:00Z"))
+    assert [point.grams for point in found] == [20, 22]
 
 
 def test_history_ends_where_the_source_may_still_correct(web: requests_mock.Mocker) -> None:

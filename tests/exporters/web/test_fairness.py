@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import ssl
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -320,17 +321,19 @@ def test_clients_that_ask_without_a_pause_make_room() -> None:
             thread.start()
         try:
             time.sleep(1)
-            for _ in range(3):
+            waits = []
+            for _ in range(5):
                 began = time.monotonic()
                 with connected(server) as scraper:
                     scraper.sendall(REQUEST)
                     assert scraper.recv(65536)
-                assert time.monotonic() - began < 1
+                waits.append(time.monotonic() - began)
+            assert statistics.median(waits) < 1, waits  # one of them may have waited for a busy machine
         finally:
             ended.set()
             for thread in threads:
                 thread.join()
-    assert count(events, "displaced") >= 3
+    assert count(events, "displaced") >= 5
 
 
 def test_a_client_that_reads_an_old_body_does_not_hide_the_new_one() -> None:
