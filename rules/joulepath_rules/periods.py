@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The running periods of budgets: of the calendar in UTC, of the calendar of a time zone, and rolling windows.
 
-What is known is added up from UTC hours, in a time zone that is not whole hours from UTC from their halves or quarters.
+Known time is added up from UTC hours, in a time zone that is not whole hours from UTC from their halves or quarters.
 """
 
 from collections.abc import Iterator

@@ -59,7 +59,7 @@ def _of(topology: Topology, declared: Declared, name: str, budget: Budget) -> It
 
 
 def _zone(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:
-    """What is known is recorded in parts of an hour, each of which must close before the next one ends."""
+    """Known time is recorded in parts of an hour, each of which must close before the next one ends."""
     grain = HOUR if budget.time_zone is None else clock(budget.time_zone).grain
     if grain < HOUR and topology.window > grain / 2:
         message = (
