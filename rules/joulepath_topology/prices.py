@@ -65,14 +65,17 @@ class Price(Entry):
         return self.query is not None or bool(self.hours)
 
     def most(self, seconds: float) -> float | None:
-        """The highest mean price of so many seconds on end, in whole minutes; None where a query has the price."""
+        """The highest mean price of so many seconds on end, in whole minutes; None where a query has the price.
+
+        A price below 0 counts as 0: nothing need be drawn then.
+        """
         if self.per_kwh is None:
             return None
-        week = [self.per_kwh] * _WEEK
+        week = [max(self.per_kwh, 0.0)] * _WEEK
         for each in self.hours:
             for day in each.weekdays:
                 first, last = (day * 1440 + moment // 60 for moment in (each.start, each.end))
-                week[first:last] = [each.per_kwh] * (last - first)
+                week[first:last] = [max(each.per_kwh, 0.0)] * (last - first)
         minutes = max(round(seconds / 60), 1)
         weeks, rest = divmod(minutes, _WEEK)
         sums = list(accumulate(week + week[:rest], initial=0.0))

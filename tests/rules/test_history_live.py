@@ -106,23 +106,7 @@ def begun(per: str, zone: str, now: float) -> float:
 # Within an interval, just before and after an hour's end, before and after it is recorded, late in an hour.
 MOMENTS = [
     START + offset
-    for offset in (
-        1230,
-        1500.5,
-        3600.9,
-        3601.1,
-        3700,
-        3834,
-        5401.2,
-        7195,
-        7201.2,
-        7500,
-        7900.3,
-        9200,
-        10799.99,
-        10802,
-        17990,
-    )
+    for offset in (1230, 1500.5, 3600.9, 3601.1, 3700, 3834, 5401.2, 7195, 7201.2, 7500, 7900.3, 10799.99, 10802, 17990)
 ]
 
 

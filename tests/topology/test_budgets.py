@@ -169,6 +169,16 @@ def test_a_budget_that_makes_no_sense_is_one_line(budget: str, line: str) -> Non
     assert found
 
 
+def test_a_price_below_0_makes_no_budget_unreachable() -> None:
+    """The mast may be off while edge costs 0.3 kW * (0.3 EUR * 6 + 0.1 EUR * 18) = 1.08 EUR a day."""
+    data = plant("application: a, cost: 1 EUR, per: day")
+    data["sites"]["mast"]["price"]["per_kwh"] = -0.2
+    assert lines(data) == []
+    data["sites"]["edge"]["price"] = {"currency": "EUR", "per_kwh": -1}
+    (found,) = lines(data)
+    assert found.startswith("budgets.z.cost: cannot be exceeded: the hosts of 'a' come to at most 0 EUR in each day")
+
+
 @pytest.mark.parametrize(
     ("budget", "words"),
     [
