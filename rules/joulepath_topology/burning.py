@@ -68,8 +68,8 @@ def _reachable(alarm: Alarm, most: float | None) -> Alarm | None:
     return Alarm(alarm.part, minutes, alarm.factor * alarm.long / minutes, alarm.severity) if most > 1 else None
 
 
-def ceiling(topology: Topology, budget: Budget) -> float | None:
-    """The most that can be used in a second, in J, g or the currency; None where it is not known."""
+def ceiling(topology: Topology, budget: Budget, over: float = 60) -> float | None:
+    """The most that can be used in a second, as a mean of `over` seconds: in J, g or the currency. None: not known."""
     boxes = topology.boxes_of(budget)
     if not boxes or not set(boxes) <= topology.boxes.keys():
         return None
@@ -79,7 +79,7 @@ def ceiling(topology: Topology, budget: Budget) -> float | None:
         site = topology.sites.get(host.site)
         if watts == 0:
             continue
-        factor = None if site is None else _for_a_joule(site, budget)
+        factor = None if site is None else _for_a_joule(site, budget, over)
         if watts is None or factor is None:
             return None
         total += watts * factor
@@ -102,22 +102,15 @@ def idle(topology: Topology, budget: Budget) -> float | None:
     return sum(own) * max(least, 0.0) * site.overhead / JOULES_PER_KWH
 
 
-def _for_a_joule(site: Site, budget: Budget) -> float | None:
+def _for_a_joule(site: Site, budget: Budget, over: float) -> float | None:
     """The most that a joule of a host counts for: in J, g or the currency; None where it is not known."""
     if budget.quantity == "energy":
         return 1.0
-    per_kwh = most_grams(site.supplies, budget.basis) if budget.quantity == "co2" else _price(site)
+    price = None if site.price is None else site.price.most(over)
+    per_kwh = most_grams(site.supplies, budget.basis) if budget.quantity == "co2" else price
     if per_kwh is None or isinstance(site.overhead, Overhead):
         return None
     return per_kwh * site.overhead / JOULES_PER_KWH
-
-
-def _price(site: Site) -> float | None:
-    """The highest price; a live one is not known."""
-    price = site.price
-    if price is None or price.per_kwh is None:
-        return None
-    return max([price.per_kwh, *(each.per_kwh for each in price.hours)])
 
 
 def _watts(name: str, host: Host, boxes: Collection[str]) -> float | None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The price of a site's electricity: one number, by hours of the week, or a query."""
 
+from itertools import accumulate
 from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema, model_validator
@@ -20,6 +21,10 @@ Currency = Annotated[
     Text, AfterValidator(_currency), WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["EUR"]})
 ]
 """A currency by its code in ISO 4217."""
+
+
+_WEEK = 7 * 24 * 60
+"""In minutes, to which hours are whole."""
 
 
 class PricedHours(Hours):
@@ -58,3 +63,20 @@ class Price(Entry):
     def changes(self) -> bool:
         """Whether it is more than one number."""
         return self.query is not None or bool(self.hours)
+
+    def most(self, seconds: float) -> float | None:
+        """The highest mean price of so many seconds on end, in whole minutes; None where a query has the price.
+
+        A price below 0 counts as 0: nothing need be drawn then.
+        """
+        if self.per_kwh is None:
+            return None
+        week = [max(self.per_kwh, 0.0)] * _WEEK
+        for each in self.hours:
+            for day in each.weekdays:
+                first, last = (day * 1440 + moment // 60 for moment in (each.start, each.end))
+                week[first:last] = [max(each.per_kwh, 0.0)] * (last - first)
+        minutes = max(round(seconds / 60), 1)
+        weeks, rest = divmod(minutes, _WEEK)
+        sums = list(accumulate(week + week[:rest], initial=0.0))
+        return (weeks * sums[_WEEK] + max(sums[end + rest] - sums[end] for end in range(_WEEK))) / minutes

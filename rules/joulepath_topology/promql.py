@@ -35,9 +35,10 @@ def timed(expr: str, window: str, interval: str) -> str:
     return _PLACEHOLDER.sub(lambda found: values[found[1]], expr)
 
 
-def without_comments(expr: str) -> str:
-    """The query without its comments, which would hide what a rule writes behind it."""
-    return _TOKEN.sub(lambda token: "" if token[0].startswith("#") else token[0], expr).strip()
+def closed(expr: str) -> str:
+    """The query with an end of line after a comment at its end, which would hide what a rule writes behind it."""
+    last = max((token.end() for token in _TOKEN.finditer(expr) if token[0].startswith("#")), default=-1)
+    return f"{expr}\n" if last == len(expr) else expr
 
 
 def quote(text: str) -> str:

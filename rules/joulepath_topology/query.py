@@ -18,7 +18,7 @@ def _text(value: Any) -> Any:
 
 
 def _query(text: str) -> str:
-    text = promql.without_comments(text)
+    text = promql.closed(text)
     kind = promql.value_type(text)
     if kind == "matrix":
         raise ValueError("gives a range of values: take one value from it, such as rate(x_total[$window])")
@@ -29,7 +29,7 @@ def _query(text: str) -> str:
 
 
 def _counter(text: str) -> str:
-    text = promql.without_comments(text)
+    text = promql.closed(text)
     if not promql.is_selector(text):
         raise ValueError(
             "must be a counter's name and labels: the rules add the range. Write a query in watts as `watts`"

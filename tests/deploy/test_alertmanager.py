@@ -191,6 +191,8 @@ PROJECTED = alert("EnergyBudgetProjected", application="a", budget="a-day", per=
 OTHER_BUDGET = alert("EnergyBudgetProjected", application="a", budget="a-month", per="month")
 BURNING = alert("EnergyBudgetBurning", application="a", budget="a-day", per="day", over="1h")
 SLOWLY = {**BURNING, "over": "1d", "severity": "warning"}
+PAGED_BURNING = {**BURNING, "severity": "page"}
+PAGED_PROJECTED = {**PROJECTED, "severity": "page"}
 OTHER_BURNING = {**BURNING, "budget": "a-month"}
 DOWN = alert("EnergyExporterDown", job="pdu", instance="pdu-host:10471", exporter="pdu")
 STOPPED = alert("EnergyChainNotEvaluated")
@@ -208,6 +210,7 @@ DROPS = alert("EnergyCaptureDrops", job="ioam", instance="upf-1")
         (EXCEEDED, [PROJECTED, SLOWLY], [OTHER_BUDGET, FOLLOWS, DROPS]),
         (EXCEEDED, [BURNING], [OTHER_BURNING]),
         (BURNING, [PROJECTED, SLOWLY], [OTHER_BUDGET, COVERAGE]),
+        (PAGED_BURNING, [PAGED_PROJECTED], [{**OTHER_BUDGET, "severity": "page"}]),
         (STOPPED, [DARK, ELSEWHERE, OTHERS_COVERAGE], [OTHER_TOPOLOGY, EXCEEDED, DROPS]),
         (UNPUBLISHED, [OTHERS_COVERAGE], [OTHER_TOPOLOGY, EXCEEDED, DROPS]),
     ],
@@ -218,6 +221,7 @@ DROPS = alert("EnergyCaptureDrops", job="ioam", instance="upf-1")
         "used budget",
         "used burning",
         "burning budget",
+        "burning budget that pages",
         "stopped chain",
         "no constants",
     ],

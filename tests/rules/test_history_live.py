@@ -2,6 +2,7 @@
 """Closed hours and budgets on a real Prometheus, which evaluates groups at any time and not at full minutes."""
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,12 @@ WATTS = (100.0, 300.0, 60.0, 0.0, 25.0)
 
 OURS = topology(
     TOPOLOGY.replace("interval: 1m", "interval: 15s").replace("window: 4m", "window: 2m")
-    + "budgets: {day: {application: b, energy: 1kWh, per: day}, hour: {application: b, energy: 1kWh, per: hour}}"
+    + "budgets:\n"
+    + "".join(
+        f"  {per}{number}: {{application: b, energy: 1kWh, per: {per}{zone}}}\n"
+        for number, zone in enumerate(("", ", time_zone: Europe/Berlin", ", time_zone: Asia/Kolkata"))
+        for per in ("day", "hour")
+    )
 )
 
 
@@ -88,11 +94,19 @@ def rows() -> dict[float, float]:
 
 
 LENGTHS = {"day": 86400, "hour": 3600}
+AHEAD = {"": 0, "Europe/Berlin": 3600, "Asia/Kolkata": 19800}
+"""Seconds before UTC, in January."""
+
+
+def begun(per: str, zone: str, now: float) -> float:
+    """When the running period began, one second back, as the rules do it."""
+    return (now - 1 + AHEAD[zone]) // LENGTHS[per] * LENGTHS[per] - AHEAD[zone]
+
 
 # Within an interval, just before and after an hour's end, before and after it is recorded, late in an hour.
 MOMENTS = [
     START + offset
-    for offset in (1230, 1500.5, 3600.9, 3601.1, 3700, 3834, 7195, 7201.2, 7500, 7900.3, 10799.99, 10802, 17990)
+    for offset in (1230, 1500.5, 3600.9, 3601.1, 3700, 3834, 5401.2, 7195, 7201.2, 7500, 7900.3, 10799.99, 10802, 17990)
 ]
 
 
@@ -103,29 +117,30 @@ def budget_samples(now: float) -> Iterator[Sample]:
         if at <= now:
             yield f"application_component:power_watts{{{ours}}}", watts, at
     part = labels(quantity="energy", of="application", application="b", part="b/upf-1/upf-1")
-    for name in (AMOUNT, SECONDS, FIRST):
-        for end in range(START + 3600, int(now - RECORDED) + 1, 3600):
-            inside = [watts for at, watts in rows().items() if end - 3600 < at <= end]
+    for name, span in product((AMOUNT, SECONDS, FIRST), (3600, 1800)):
+        for end in range(START + span, int(now - RECORDED) + 1, span):
+            inside = [watts for at, watts in rows().items() if end - span < at <= end]
             value = {AMOUNT: 15 * sum(inside), SECONDS: 15 * len(inside), FIRST: end - 15 * len(inside)}[name]
-            yield f"{record(name)}{{{part}}}", value, end + RECORDED
-    for per, length in LENGTHS.items():
-        # One second back, as the rules do it.
-        yield f"budget:start_seconds{{{labels(per=per)}}}", (now - 1) // length * length, now
+            if inside:
+                yield f"{record(name, span)}{{{part}}}", value, end + RECORDED
+    for per, zone in product(LENGTHS, AHEAD):
+        period = labels(per=per, **({"time_zone": zone} if zone else {}))
+        yield f"budget:start_seconds{{{period}}}", begun(per, zone, now), now
 
 
 @pytest.mark.parametrize("now", MOMENTS, ids=lambda now: f"{now - START:g}")
 def test_a_budget_counts_each_row_once(prometheus: Path, promtool: Path, tmp_path: Path, now: float) -> None:
     """From the period's start until now, whether the hour that ended last is recorded yet or not."""
     rules = {
-        (rule.record, rule.labels["per"]): rule.expr
+        (rule.record, rule.labels["per"], rule.labels.get("time_zone", "")): rule.expr
         for rule in budgets(OURS)
         if isinstance(rule, Rule) and rule.record.startswith("budget_part:")
     }
     with served(prometheus, promtool, tmp_path, budget_samples(now)) as server:
-        for per, length in LENGTHS.items():
-            start = (now - 1) // length * length
+        for per, zone in product(LENGTHS, AHEAD):
+            start = begun(per, zone, now)
             inside = {at: watts for at, watts in rows().items() if start < at <= now}
-            joules, seconds, first = (values(server, rules[name, per], now) for name in (AMOUNT, SECONDS, FIRST))
+            joules, seconds, first = (values(server, rules[name, per, zone], now) for name in (AMOUNT, SECONDS, FIRST))
             assert joules == pytest.approx([15 * sum(inside.values())] if inside else [])
             assert seconds == pytest.approx([15 * len(inside)] if inside else [])
             earliest = min(at for at in rows() if at > start - 3600)

@@ -138,10 +138,15 @@ def plant(budget: str) -> Any:
             "application: a, co2: 145g, per: hour",
             "budgets.z.co2: cannot be exceeded: the hosts of 'a' come to at most 144 g",
         ),
-        # 0.1 kW * 0.2 EUR + 0.2 kW * 1.5 * 0.3 EUR = 0.11 EUR an hour, in the dearest hours.
+        # 0.1 kW * 0.2 EUR * 24 + 0.2 kW * 1.5 * (0.3 EUR * 6 + 0.1 EUR * 18) = 1.56 EUR, though 0.11 EUR in an hour.
         (
-            "application: a, cost: 2.65 EUR, per: day",
-            "budgets.z.cost: cannot be exceeded: the hosts of 'a' come to at most 2.64",
+            "application: a, cost: 1.57 EUR, per: day",
+            "budgets.z.cost: cannot be exceeded: the hosts of 'a' come to at most 1.56 EUR in each day",
+        ),
+        # In 12 hours, 68.6 % of 1.4 EUR: 0.1 kW * 0.2 EUR * 12 + 0.3 kW * (0.3 EUR * 6 + 0.1 EUR * 6) = 0.96 EUR.
+        (
+            "application: a, cost: 1.4 EUR, per: day, burn: [{part: 60%, within: 11h}, {part: 69%, within: 12h}]",
+            "budgets.z.burn[1].part: can never be used in 12h: that is 1.38 times as fast as the budget lasts, and",
         ),
         # 7.2 kWh in 2 kWh are 3.6 at most; half of it in 3 hours are 4 times.
         (
@@ -162,6 +167,16 @@ def test_a_budget_that_makes_no_sense_is_one_line(budget: str, line: str) -> Non
     found = lines(plant(budget))
     assert [each for each in found if not each.startswith(line)] == []
     assert found
+
+
+def test_a_price_below_0_makes_no_budget_unreachable() -> None:
+    """The mast may be off while edge costs 0.3 kW * (0.3 EUR * 6 + 0.1 EUR * 18) = 1.08 EUR a day."""
+    data = plant("application: a, cost: 1 EUR, per: day")
+    data["sites"]["mast"]["price"]["per_kwh"] = -0.2
+    assert lines(data) == []
+    data["sites"]["edge"]["price"] = {"currency": "EUR", "per_kwh": -1}
+    (found,) = lines(data)
+    assert found.startswith("budgets.z.cost: cannot be exceeded: the hosts of 'a' come to at most 0 EUR in each day")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from joulepath_topology.clocks import clock
 from joulepath_topology.hours import Hours
+from joulepath_topology.prices import Price
 from tests.topology.examined import changed, lines, sound
 
 pytestmark = pytest.mark.unit
@@ -142,6 +143,15 @@ def test_hours_overlap_where_a_minute_is_in_both() -> None:
     counted = [minutes(entry) for entry in entries]
     for (one, ours), (other, theirs) in product(zip(entries, counted, strict=True), repeat=2):
         assert one.overlaps(other) == bool(ours & theirs)
+
+
+def test_the_highest_mean_price_is_that_of_the_dearest_hours() -> None:
+    """0.3 from Friday 22:00 over midnight to Saturday 1:30, else 0.1: 3.5 hours, wherever they are looked for."""
+    hours = [{"per_kwh": 0.3, "days": "fri", "from": 22}, {"per_kwh": 0.3, "days": "sat", "to": "1:30"}]
+    price = Price.model_validate({**BERLIN, "per_kwh": 0.1, "hours": hours})
+    for length, dear in ((1 / 60, 1 / 60), (3.5, 3.5), (24, 3.5), (7 * 24, 3.5), (8 * 24, 7)):
+        assert price.most(length * 3600) == pytest.approx(0.1 + 0.2 * dear / length)
+    assert Price.model_validate({"currency": "EUR", "query": "p"}).most(3600) is None
 
 
 def test_a_topology_with_a_price_has_another_hash() -> None:

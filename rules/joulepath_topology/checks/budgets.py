@@ -97,21 +97,21 @@ def _sites(topology: Topology, budget: Budget) -> list[str]:
 
 def _reach(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:
     """A budget that cannot be exceeded, and alerts for more than can be drawn, or too fine to be seen."""
-    most = ceiling(topology, budget)
-    highest = None if most is None else most * budget.seconds / budget.limit
-    if most is not None and highest is not None and highest <= 1:
+    most = ceiling(topology, budget, budget.seconds)
+    if most is not None and most * budget.seconds <= budget.limit:
         message = f"cannot be exceeded: the hosts of {budget.of[1]!r} {_draw(budget, most)}"
         yield Problem(("budgets", name, budget.quantity), message)
         return
     for number, each in enumerate(budget.burn or ()):
         place: Place = ("budgets", name, "burn", number)
         alert = alarm(budget, each.part, each.within, each.severity)
+        highest = (ceiling(topology, budget, alert.long) or 0.0) * budget.seconds / budget.limit
         if alert.long > budget.seconds:
             yield Problem((*place, "within"), f"is longer than the period, {_span(budget.seconds)}")
         elif alert.short < topology.window:
             least = duration(SHORT * topology.window)
             yield Problem((*place, "within"), f"must be at least twelve windows, here {least}", (("window",),))
-        elif highest is not None and alert.factor >= highest:
+        elif most is not None and alert.factor >= highest:
             message = (
                 f"can never be used in {duration(each.within)}: that is {alert.factor:.3g} times as fast as the budget "
                 f"lasts, and the hosts of {budget.of[1]!r} reach {highest:.3g} times at most"
