@@ -19,6 +19,8 @@ from joulepath_topology.labels import label_names
 
 POLICIES, OF_ROWS = "joulepath_topology_policy", "joulepath_topology_weight"
 """Weights of traffic that is read where it is counted, and of what has a row for each application."""
+WEIGHTS = {"plain": POLICIES, "several": f'label_replace({OF_ROWS}, "by", "$1", "of", "(.+)")'}
+"""Both by the amount that power follows, and the feature that shows them."""
 
 
 def slow(topology: Topology) -> float:
@@ -119,7 +121,7 @@ def _filled(expr: str, topology: Topology, features: frozenset[str]) -> str:
         # A component that has some of each kind is complete, or absent in both.
         "$policies": both if "several" in features else POLICIES,
         "$row_policies": both if "plain" in features else OF_ROWS,
-        "$weights": both if features >= {"several", "plain"} else OF_ROWS if "several" in features else POLICIES,
+        "$weights": " or ".join(text for word, text in WEIGHTS.items() if word in features),
         **factors.words(features),
         "$several": meters.several(features),
         "[2m]": f"[{duration(topology.window)}]",

@@ -45,8 +45,8 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
         "not measured, or nothing was asked.",
         {"application": "Application", "currency": "Currency"},
         [
-            Column("1,000 requests", units.NoUnit, f"1e3 * {_cost('inference')}"),
-            Column("1,000,000 tokens", units.NoUnit, f"1e6 * {_cost('token')}"),
+            Column("1,000 requests", units.NoUnit, f"1e3 * {_cost('application:cost_per_inference')}"),
+            Column("1,000,000 tokens", units.NoUnit, f"1e6 * {_cost('application:cost_per_token')}"),
         ],
     ).span(8)
 
@@ -73,8 +73,8 @@ def panels() -> Iterator[table.Panel | timeseries.Panel]:
     )
 
 
-def _cost(unit: str) -> str:
-    return f"sum by (application, currency) (application:cost_per_{unit}{{{TOPOLOGY}}})"
+def _cost(series: str) -> str:
+    return f"sum by (application, currency) ({series}{{{TOPOLOGY}}})"
 
 
 def _sum(series: str) -> str:
