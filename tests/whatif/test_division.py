@@ -143,7 +143,7 @@ def held_too_much(game: Game) -> bool:
 
 @pytest.mark.unit
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate]
+    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, phases=[Phase.generate]
 )
 @given(played())
 def test_shares_then_are_those_of_the_game_that_the_change_makes(
