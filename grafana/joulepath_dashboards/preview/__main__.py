@@ -34,8 +34,10 @@ def _draw(args: argparse.Namespace) -> list[Path]:
     if wrong := [each for each in args.set if "=" not in each]:
         raise UsageError(f"--set {wrong[0]}: write VARIABLE=VALUE")
     chosen = dict(each.split("=", 1) for each in args.set)
-    end = time.time() if args.end is None else args.end
-    period = Period(end - seconds(args.range), end, seconds(args.interval))
+    interval = seconds(args.interval)
+    # Rules of an evaluation are stored one after the other: at this very moment some may be older than others.
+    end = time.time() - interval if args.end is None else args.end
+    period = Period(end - seconds(args.range), end, interval)
     written = []
     with prometheus(args) as server:
         for name in args.page or sorted(path.stem for path in FOLDER.glob("*.json")):
@@ -64,7 +66,7 @@ def _arguments() -> argparse.Namespace:
     add_http_config(parser)
     parser.add_argument("-o", "--output", type=Path, default=Path("preview"), help="folder (default: %(default)s)")
     parser.add_argument("--range", default="1h", help="time range, such as 15m (default: %(default)s)")
-    parser.add_argument("--end", type=float, metavar="SECONDS", help="its end as Unix time (default: now)")
+    parser.add_argument("--end", type=float, metavar="SECONDS", help="its end as Unix time (default: an interval ago)")
     parser.add_argument("--interval", default="15s", help="timeInterval of the data source (default: %(default)s)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="VARIABLE=VALUE", help="for example application=robot"
