@@ -19,11 +19,14 @@ INLINE = re.compile(r"`([a-z_]+\([^`$]*_total\b[^`]*\[\w+\][^`]*)`")
 
 PRICE = "price: {currency: EUR, per_kwh: 0.2}"
 SUPPLY = "supply: [{share: 0.2, grams_per_kwh: 40, market: location}, {grams_per_kwh: 380, market: location}]"
+EMBODIED = "embodied: {kilograms: 1200, years: 4}"
 
-# A third host, which nothing reads, and an application of its own.
+# A third host, which nothing reads, with an application of its own; and what the other two hosts took to build.
 DARK = (
     ("components:", '  dark-1: {site: edge, power: [{pdu: pdu-9, outlets: ["1"]}]}\ncomponents:'),
     ("{grams_per_kwh: 380, market: location}", f"{{{PRICE}, {SUPPLY}}}"),
+    ("static_watts: 70,", f"static_watts: 70, {EMBODIED},"),
+    ("static_watts: 140,", f"static_watts: 140, {EMBODIED},"),
     ("overhead: 1.5", f"overhead: 1.5, {PRICE}"),
     ("applications:", "  dark-1: {role: router, traffic: {ioam: 9}}\napplications:"),
     ("  b: {", '  c: {traces: [{ioam_namespace: 123, id: "0c"}], path: [dark-1]}\n  b: {'),
