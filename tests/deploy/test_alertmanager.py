@@ -282,7 +282,7 @@ def test_a_chat_gets_one_message_about_a_budget(
         str(alertmanager), f"--config.file={tmp_path / 'chat.yml'}", f"--storage.path={tmp_path / 'data'}",
         f"--web.listen-address={address}", "--cluster.listen-address=",
     ]  # fmt: skip
-    annotations = {"summary": "Budget a-day is used up", "description": "108% of the energy that it allows were used."}
+    annotations = {"summary": "Budget a-day is used up", "description": "108% of the energy that it allows was used."}
     with Popen(with_templates(words), stdout=DEVNULL, stderr=DEVNULL) as process:
         url = f"http://{address}/api/v2"
         call(url)
@@ -306,6 +306,6 @@ def test_a_chat_gets_one_message_about_a_budget(
     (attachment,) = message["attachments"]
     assert attachment["title"] == "plant: budget a-day"
     assert attachment["text"].strip() == (
-        "Budget a-day is used up (critical). 108% of the energy that it allows were used."
+        "Budget a-day is used up (critical). 108% of the energy that it allows was used."
     )
     assert attachment["color"] == "danger"

@@ -271,7 +271,17 @@ CASES = [
         {row("budget:used:ratio", **ENERGY): "1x90"},
         ENERGY,
         "Budget a-day is used up",
-        "101% of the energy that it allows were used in the running period (day).",
+        "101% of the energy that it allows was used in the running period (day).",
+    ),
+    Case(
+        "EnergyBudgetExceeded",
+        10,
+        {row("budget:used:ratio", **ENERGY): "1x9 178.2x90"},
+        {row("budget:used:ratio", **ENERGY): "1x90"},
+        ENERGY,
+        "Budget a-day is used up",
+        "178 times the energy that it allows was used in the running period (day).",
+        name="far",
     ),
     Case(
         "EnergyBudgetProjected",
@@ -287,6 +297,16 @@ CASES = [
         "At the present rate the running period (day) comes to 101% of the energy that it allows. Only 50% of the time "
         "was measured; gaps after the first measurement are charged with the mean.",
     ),
+    Case(
+        "EnergyBudgetProjected",
+        20,
+        {row("budget:used:ratio", **ENERGY): "0.01x90", row("budget:projected:ratio", **ENERGY): "1x9 12345x90"},
+        {row("budget:used:ratio", **ENERGY): "0.01x9 1.01x90"},
+        ENERGY,
+        "Budget a-day is about to be used up",
+        "At the present rate the running period (day) comes to 12345 times the energy that it allows.",
+        name="far",
+    ),
     # Half of the two hours must be known: 60 minutes. Cured, it is no more so fast in the last 10 of them.
     Case(
         "EnergyBudgetBurning",
@@ -295,7 +315,7 @@ CASES = [
         {row("budget:burn:ratio", **ENERGY): "_x40 4x50"},
         {**ENERGY, "over": "2h"},
         "Budget a-day is used too fast",
-        "Over 2h its energy was used 4 times as fast as it would last for its period (day).",
+        "Over 2h its energy was used 4.0 times as fast as it would last for its period (day).",
     ),
     Case(
         "EnergyBudgetCoverageLow",
@@ -455,6 +475,16 @@ CASES = [
         name="unseen",
     ),
     Case(
+        "EnergyCaptureDrops",
+        11,
+        {**capture(1, 150)},
+        capture(1000, 9),
+        {"job": "ioam", "instance": "upf-1"},
+        "The capture of upf-1 loses packets",
+        "At least 150 times as many packets as it counts pass uncounted, so shares of the traffic are doubtful.",
+        name="nearly all",
+    ),
+    Case(
         "EnergyTracesFolded",
         11,
         {**capture(1000, 0, folded=1)},
@@ -483,6 +513,17 @@ CASES = [
         "smf-1:10480 loses usage reports",
         "At least 1.2% of the messages of N4 are lost or cannot be read, so the bytes of applications that are counted "
         "by usage reports are too few.",
+    ),
+    Case(
+        "EnergyUsageReportsLost",
+        11,
+        usage_reports(1, 100, 50),
+        usage_reports(100, 0.4, 0.5),
+        REPORTS,
+        "smf-1:10480 loses usage reports",
+        "At least 150 messages of N4 for each that is counted are lost or cannot be read, so the bytes of applications "
+        "that are counted by usage reports are too few.",
+        name="nearly all",
     ),
     Case(
         "EnergySessionsUnknown",

@@ -240,7 +240,7 @@ def projected(minute: int, *descriptions: str) -> dict[str, Any]:
 def test_alerts_fire_before_and_after_a_budget_is_used(promtool: Path, tmp_path: Path) -> None:
     """90 W reach 100 kJ after 18.5 minutes, and 324 kJ in an hour; unknown time counts, and the alert says so."""
     coming = "At the present rate the running period (hour) comes to 324% of the energy that it allows."
-    used = "108% of the energy that it allows were used in the running period (hour)."
+    used = "108% of the energy that it allows was used in the running period (hour)."
     share = " Only {} of the time was measured; gaps after the first measurement are charged with the mean."
     steady: Pieces = [(62, 60.0), (40, 0.0)]
     away: Pieces = [(6, 60.0), (34, None), (30, 60.0)]
@@ -283,7 +283,7 @@ budgets:
   mine: {application: a, energy: 100kJ, per: hour, labels: {severity: page, cost_center: "4711"}}
   plain: {application: a, energy: 100kJ, per: hour}
 """
-    plain = exceeded(20, "108% of the energy that it allows were used in the running period (hour).")
+    plain = exceeded(20, "108% of the energy that it allows was used in the running period (hour).")
     (one,) = plain["exp_alerts"]
     firing = [
         {
