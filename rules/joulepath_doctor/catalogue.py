@@ -16,6 +16,7 @@ KINDS = _kinds(
     ("rules/absent", "error", "the server has no rules of this topology", True),
     ("rules/outdated", "error", "the server's rules are not those of this file and this version", True),
     ("rules/twice", "error", "the server has the rules of this topology twice", False),
+    ("rules/renamed", "warning", "the server has the rules of this topology under another name, too", False),
     ("rules/failing", "error", "a rule fails", True),
     ("rules/slow", "warning", "rules are evaluated too rarely", False),
     # The server's targets.
@@ -36,6 +37,7 @@ KINDS = _kinds(
     ("budget/absent", "error", "a budget has no figures", False),
     ("budget/uncovered", "warning", "a budget rests on a part of its time", False),
     ("price/absent", "note", "some sites lack a price, and others have one", False),
+    ("price/currency", "warning", "a site's price is read from series in another currency", False),
     ("factor/absent", "note", "some sites lack a carbon factor, and others have one", False),
     ("label/absent", "note", "some applications or components lack a label that others have", False),
     # Everything that the topology reads.
@@ -51,6 +53,7 @@ KINDS = _kinds(
     # Sites.
     ("site/overhead-refused", "error", "a query for an overhead gives a number below 1, or several that differ", True),
     ("site/supplies-exceed", "note", "the meters of a site's supplies show more than it takes", False),
+    ("site/supply-negative", "note", "the meter of a supply shows negative watts alone", False),
     ("site/factor-absent", "error", "a site has no carbon factor, although its sources are there", True),
     # Traffic and models.
     ("traffic/node-absent", "error", "no exporter counts an IOAM node", True),

@@ -37,6 +37,8 @@ class Read:
     """Whether it ends with what it counts: of a component that moves or is scaled to none."""
     price: bool = False
     """Whether it is one number, which may be negative."""
+    supply: bool = False
+    """Whether it may be negative, which counts as 0: of the meter of a supply."""
     because: tuple[Place, ...] = ()
     """Reads without which this one says nothing."""
 
@@ -68,7 +70,7 @@ def _factors(topology: Topology) -> Iterator[Read]:
                 settled = labels.replace("}", ',state!="forecast"}')
                 yield Read((*place, "grid_zone"), f"{metric(site.factor)}{settled}")
             if isinstance(entry, Supply) and entry.query is not None:
-                yield Read((*place, entry.kind), entry.query)
+                yield Read((*place, entry.kind), entry.query, supply=not promql.counters(entry.query))
         if isinstance(site.overhead, Overhead):
             yield Read(("sites", name, "overhead"), site.overhead.query)
 

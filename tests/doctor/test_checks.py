@@ -448,6 +448,26 @@ def test_rules_of_another_plant_differ_by_no_more_than_there_are() -> None:
         assert 0 < differing <= whole
 
 
+@pytest.mark.parametrize("form", [generate, lagging])
+def test_rules_under_a_former_name_are_found(form: Callable[[Topology], list[Group]]) -> None:
+    """The same topology as it was called before. One that differs runs beside it on purpose."""
+    text = f"name: hall\ninterval: 15s\n{factory.TOPOLOGY}{BUDGET}"
+    now = loaded(form(PLANT))["groups"]
+    former = loaded(form(topology(text)), file="/rules/hall.rules.yaml")["groups"]
+    (one,) = found(rules.check, paths={"rules": {"groups": [*former, *now]}})
+    assert (one.kind.id, one.where) == ("rules/renamed", "rules")
+    assert "topology 'hall' (/rules/hall.rules.yaml) are those of 'plant' under another name" in one.message
+    beside = loaded(form(topology(text.replace("static_watts: 70", "static_watts: 71"))))["groups"]
+    assert found(rules.check, paths={"rules": {"groups": [*beside, *now]}}) == []
+
+
+def test_scraped_rules_do_not_tell_a_former_name() -> None:
+    """Those of two topologies are the same where numbers alone differ: they are in the constants."""
+    former = loaded(scraped(topology(f"name: hall\ninterval: 15s\n{factory.TOPOLOGY}{BUDGET}")))["groups"]
+    groups = [*former, *loaded(scraped(PLANT))["groups"]]
+    assert found(rules.check, paths={"rules": {"groups": groups}}) == []
+
+
 def test_outdated_rules_explain_what_they_lack() -> None:
     """A host of a newer file is not missing for a reason of its own."""
     one = found(rules.check, paths={"rules": loaded(lagging(PLANT), interval=30.0)})[0]

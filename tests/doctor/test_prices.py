@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from joulepath_doctor.checks import periods, sources
+from joulepath_doctor.checks import periods, sites, sources
 from joulepath_doctor.context import context
 from joulepath_topology import Topology
 from tests.doctor.answers import NOW, Rows, answering, clock
@@ -83,6 +83,47 @@ def test_a_price_that_is_not_a_number_is_named() -> None:
     """NaN, as of a mean over nothing, in the words of the server."""
     (odd, _) = findings({"^day_ahead": [(DE, float("nan"))], r"^present_over_time": [(DE, 1)]})
     assert odd == "sites.a.price.query: source/no-amount: the query gives NaN or infinite now: a price is a number"
+
+
+@pytest.mark.parametrize(
+    ("query", "answers", "others"),
+    [
+        ("day_ahead", {"^day_ahead": [({"currency": "EUR"}, 0.2)]}, ""),
+        ("day_ahead", {"^day_ahead": [({}, 0.2)]}, ""),
+        ("day_ahead", {"^day_ahead": [({"currency": "SEK"}, 0.2)]}, "SEK"),
+        # The answer has lost the label of the series.
+        ("max(day_ahead)", {"^max": [({}, 0.2)], "^day_ahead": [({"currency": "SEK"}, 0.2)]}, "SEK"),
+        ("max(day_ahead)", {"^max": [({}, 0.2)], "^day_ahead": [({"currency": "EUR"}, 0.2)]}, ""),
+        (
+            "max(day_ahead)",
+            {"^max": [({}, 0.2)], "^day_ahead": [({"currency": name}, 0.2) for name in ("EUR", "SEK", "DKK")]},
+            "DKK and SEK",
+        ),
+        # It is converted, and the answer says so.
+        (
+            'label_replace(day_ahead / 11, "currency", "EUR", "", "")',
+            {"^label_replace": [({"currency": "EUR"}, 0.2)], "^day_ahead": [({"currency": "SEK"}, 2.2)]},
+            "",
+        ),
+    ],
+)
+def test_a_price_in_another_currency_is_found(query: str, answers: Mapping[str, Rows], others: str) -> None:
+    """By the label of the answer, else of the series that the query reads."""
+    plant = topology(f"""
+sites: {{a: {{price: {{currency: EUR, query: '{query}'}}}}}}
+hosts: {{a: {{site: a, power: [{{watts: 1}}]}}}}
+components: {{a: {{role: device}}}}
+""")
+    with answering(answers) as server:
+        told = [
+            (one.kind.id, one.where, one.message) for one in sites.check(context(plant, server, 3600, clock(NOW, NOW)))
+        ]
+    if others:
+        ((kind, where, message),) = told
+        assert (kind, where) == ("price/currency", "sites.a.price.query")
+        assert message.startswith(f"reads prices in {others}, and the currency is EUR: ")
+    else:
+        assert told == []
 
 
 def test_a_site_without_a_factor_beside_others_is_a_note() -> None:

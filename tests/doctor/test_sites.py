@@ -28,10 +28,12 @@ hosts: {h: {site: hall, power: [{watts: 60}]}}
 components: {h: {role: router}}
 """)
 SITE = {"site": "hall"}
+PV_EVER = r"^max_over_time\(\(sum\(pv_watts\)\)\[1h:\]"
 LIVE = "^grid_carbon_intensity_average_grams_per_kilowatt_hour"
 WELL: Mapping[str, Rows] = {
     "^pue": [({}, 1.2)],
     "^pv_watts": [({}, 20.0)],
+    PV_EVER: [({}, 25.0)],
     LIVE: [({"state": "settled"}, 300.0), ({"state": "estimated"}, 310.0), ({"state": "forecast"}, 320.0)],
     r"^sum by \(site\) \(supply:share:ratio": [(SITE, 1.0)],
     r"avg_over_time\(adapter:supply:watts": [(SITE, 20.0)],
@@ -59,7 +61,12 @@ def test_a_site_that_is_well_has_no_findings() -> None:
         ({"pue": [({}, 0.8)]}, "site/overhead-refused", "sites.hall.overhead", "gives 0.8, and an overhead is at"),
         ({"pue": [({}, 1.2), ({}, 1.4)]}, "site/overhead-refused", "sites.hall.overhead", "gives 2 values, 1.2 to 1.4"),
         ({"pue": []}, "source/absent", "sites.hall.overhead", "no series is called pue"),
-        ({"pv_watts": [({}, -5.0)]}, "source/no-amount", "sites.hall.supply[0].watts", "the query gives -5 now"),
+        (
+            {"max_over_time": [({}, -5.0)]},
+            "site/supply-negative",
+            "sites.hall.supply[0].watts",
+            "showed at most -5 W over 60 min",
+        ),
         ({"pv_watts": []}, "source/absent", "sites.hall.supply[0].watts", "no series is called pv_watts"),
         (
             {"grid_carbon": [({"state": "settled", "instance": name}, value) for name, value in (("a", 1), ("b", 2))]},
@@ -81,6 +88,11 @@ def test_each_fault_of_a_site_is_one_finding(answers: Mapping[str, Rows], kind: 
     (one,) = found(**answers)
     assert (one.kind.id, one.where) == (kind, where)
     assert says in one.message
+
+
+def test_a_battery_that_is_charged_is_well() -> None:
+    """It takes 5 W now, which counts as 0, and it has delivered in the hour before."""
+    assert found(pv_watts=[({}, -5.0)]) == []
 
 
 def test_a_cause_explains_the_factor_that_is_absent() -> None:

@@ -30,6 +30,7 @@ Form = tuple[str, frozenset[tuple[str, str]], str]
 """Name, labels and query of a rule, in one spelling."""
 
 _CONSTANT = re.compile(r"vector\([0-9.]+\)")
+_NAME = re.compile(r'topology="(?:[^"\\]|\\.)*"')
 LATE = 3.0
 """Intervals after which a group that was not evaluated stands still."""
 BEATS = 20
@@ -49,6 +50,8 @@ def check(context: Context) -> Iterator[Finding]:
     own = [group for group in groups if _own(group, context.topology.name)]
     if own:
         yield from _loaded(context, own)
+        if _own_constants(own):  # else the rules do not tell topologies with other numbers apart
+            yield from _renamed(context, own, groups)
     elif context.server.query(f"attribution:heartbeat{{topology={quote(context.topology.name)}}}"):
         yield not_checked("rules/outdated", RULES, f"another program evaluates the rules: {refusal}")
     else:
@@ -105,6 +108,33 @@ def _loaded(context: Context, groups: Sequence[RuleGroup]) -> Iterator[Finding]:
     yield from _failing(context.topology, groups)
     for group in groups:
         yield from _slow(context, group)
+
+
+def _renamed(context: Context, own: Sequence[RuleGroup], groups: Iterable[RuleGroup]) -> Iterator[Finding]:
+    """Topologies with the very same rules: a name that this one had before. Those that differ are meant to be there."""
+    named: dict[str, list[RuleGroup]] = {}
+    for group in groups:
+        for name in {rule.labels.get("topology", "") for rule in group.rules} - {"", context.topology.name}:
+            named.setdefault(name, []).append(group)
+    ours = _nameless(own)
+    for name, others in sorted(named.items()):
+        if _nameless(others) == ours:
+            files = sorted({group.file for group in others})
+            yield found(
+                "rules/renamed", RULES,
+                f"the rules of topology {name!r} ({', '.join(files)}) are those of {context.topology.name!r} under "
+                f"another name: if this topology was called {name} before, remove {' and '.join(files)} and reload "
+                "Prometheus",
+            )  # fmt: skip
+
+
+def _nameless(groups: Iterable[RuleGroup]) -> Counter[tuple[str, Form]]:
+    """All rules of groups, without the name of their topology."""
+    return Counter(
+        (group.name, (rule.name, frozenset(_entry(rule.labels).items()), _NAME.sub("", rule.query)))
+        for group in groups
+        for rule in group.rules
+    )
 
 
 def _command(context: Context, groups: Sequence[RuleGroup] = ()) -> str:

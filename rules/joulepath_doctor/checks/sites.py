@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sites: one value of each live factor, an overhead that can be, supplies that add up, and a factor for the CO2."""
+"""Sites: one value of each live factor, an overhead and a price that can be, supplies that add up, and a factor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from joulepath_doctor.catalogue import found
 from joulepath_doctor.context import Context
 from joulepath_doctor.finding import Finding
-from joulepath_doctor.questions import length, own, rows, since, timed
+from joulepath_doctor.questions import length, own, rows, since, timed, value
 from joulepath_rules.factors import STATES, metric
 from joulepath_rules.rule import selector
+from joulepath_topology import promql
 from joulepath_topology.hosts import Overhead, Site
 from joulepath_topology.problem import Place
 from joulepath_topology.queries import factors
-from joulepath_topology.supplies import Factor
+from joulepath_topology.supplies import Factor, Supply
 
 ROUNDING = 1e-6
 GRANTED = 0.05
@@ -29,8 +30,10 @@ def check(context: Context) -> Iterator[Finding]:
     for name, site in context.topology.sites.items():
         place = ("sites", name)
         yield from _overhead(context, (*place, "overhead"), site)
+        yield from _currency(context, (*place, "price", "query"), site)
         for at, entry in factors(name, site):
             yield from _values(context, at, site, entry)
+            yield from _negative(context, at, entry)
         total = shares.get((name,))
         if total is not None and abs(total - 1) > ROUNDING:
             yield found(
@@ -67,6 +70,40 @@ def _overhead(context: Context, place: Place, site: Site) -> Iterator[Finding]:
             "site/overhead-refused", place,
             f"the query gives {values[0]:.4g}, and an overhead is at least 1: divide the power of the site by that of "
             "its machines, not the other way round",
+        )  # fmt: skip
+
+
+def _currency(context: Context, place: Place, site: Site) -> Iterator[Finding]:
+    """The currency in the labels of the answer or, where it has none, of the series that the query reads."""
+    if site.price is None or site.price.query is None:
+        return
+    expr = timed(context, site.price.query)
+    read = (rows(context, each, "currency") for each in (expr, *promql.selectors(expr)))
+    named = next((sorted({*filter(None, found_in)}) for found_in in map(_only, read) if any(found_in)), [])
+    others = [each for each in named if each != site.price.currency]
+    if others:
+        yield found(
+            "price/currency", place,
+            f"reads prices in {' and '.join(others)}, and the currency is {site.price.currency}: choose the series by "
+            "its label currency, or state that currency; if the query converts them, say so by "
+            f'label_replace(QUERY, "currency", "{site.price.currency}", "", "")',
+        )  # fmt: skip
+
+
+def _only(found_rows: Iterable[tuple[str, ...]]) -> list[str]:
+    return [value for (value,) in found_rows]
+
+
+def _negative(context: Context, place: Place, entry: Factor) -> Iterator[Finding]:
+    """A meter that never showed more than 0: the other way round, unless a battery is charged or it is night."""
+    if not isinstance(entry, Supply) or entry.query is None or not promql.selectors(entry.query):
+        return
+    most = value(context, f"max_over_time((sum({timed(context, entry.query)}))[{since(context)}:])")
+    if most is not None and most < 0:
+        yield found(
+            "site/supply-negative", (*place, entry.kind),
+            f"showed at most {most:.4g} W over {length(context.since)}, which counts as 0: if the supply delivered, "
+            "its meter counts the other way round; write -1 * (...)",
         )  # fmt: skip
 
 

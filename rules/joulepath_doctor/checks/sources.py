@@ -23,7 +23,7 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _of(context: Context, read: Read) -> Iterator[Finding]:
     result = [row.value for row in context.server.query(timed(context, read.expr))]
-    if result and math.isfinite(sum(result)) and (read.price or min(result) >= 0):
+    if result and math.isfinite(sum(result)) and (read.price or read.supply or min(result) >= 0):
         if read.price and min(result) != max(result):
             yield _several(read, result)
         if read.grows and not sum(result):
