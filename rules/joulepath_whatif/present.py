@@ -39,6 +39,10 @@ class Present:
     """Joules of a site for each joule that a host draws."""
     prices: Rows
     """Price of a kWh by site, currency."""
+    over: float = 0.0
+    """The time of the means [s]."""
+    recorded: float = 0.0
+    """The part of it in which the rules ran [s]."""
 
 
 def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> Present:
@@ -58,6 +62,9 @@ def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> 
         found: list[Sample] = prometheus.query(f"avg_over_time({own}[{duration(over)}]) and {own}", at)
         return {tuple(sample.labels.get(label, "") for label in labels): sample.value for sample in found}
 
+    beats = prometheus.query(
+        f"count_over_time(attribution:heartbeat{selector(topology=topology.name)}[{duration(over)}])", at
+    )
     nodes = {key[0]: ratio for key, ratio in rows("node:measured:ratio", "node_id").items()}
 
     def true(component: str, rate: float) -> float:
@@ -82,4 +89,6 @@ def read(prometheus: Prometheus, topology: Topology, at: float, over: float) -> 
         grams=rows("site:co2_grams_per_joule", "site", "basis"),
         overhead=rows("site:overhead:ratio", "site"),
         prices=rows("site:price_per_kilowatt_hour", "site", "currency"),
+        over=over,
+        recorded=max((sample.value for sample in beats), default=0.0) * topology.interval,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from joulepath.errors import JoulepathError
 from joulepath_topology import Topology
 from joulepath_topology.common import UNATTRIBUTED
+from joulepath_topology.durations import duration
 from joulepath_whatif.division import LEAST, Parts, divided, needed
 from joulepath_whatif.power import Power
 from joulepath_whatif.present import Key, Present
@@ -13,6 +14,8 @@ from joulepath_whatif.traffic import Traffic
 
 MOST_OFF = 0.1
 """By which shares may differ from those that the rules recorded, as a part: traffic changes within the mean."""
+LEAST_RECORDED = 0.9
+"""The part of the time of a mean in which the rules must have run."""
 
 
 def shares_then(present: Present, power: Power, sent: Traffic) -> Mapping[Key, float]:
@@ -29,7 +32,7 @@ def shares_then(present: Present, power: Power, sent: Traffic) -> Mapping[Key, f
             if abs(watts - known) > MOST_OFF * max(abs(known), 1.0):
                 raise JoulepathError(
                     f"components.{component}: {key[0]} has {known:.4g} W there, where its traffic would make it "
-                    f"{watts:.4g} W: ask again in a minute, or take the mean of more time with --over"
+                    f"{watts:.4g} W: {_cure(present, topology.interval)}"
                 )
         for key, watts in after.items():
             shares[key] = max(present.shares.get(key, 0.0) + watts - before.get(key, 0.0), 0.0)
@@ -41,6 +44,14 @@ def shares_then(present: Present, power: Power, sent: Traffic) -> Mapping[Key, f
         whole = sum(watts for key, watts in power.then.items() if key[:2] == (component, host))
         shares[UNATTRIBUTED, component, host] = max(whole - sum(own), 0.0)
     return shares
+
+
+def _cure(present: Present, interval: float) -> str:
+    """More time helps only as far as there are figures of it."""
+    if present.recorded >= LEAST_RECORDED * present.over - 2 * interval:
+        return "ask again in a minute, or take the mean of more time with --over"
+    recorded, over = (duration(max(seconds // 60, 1) * 60) for seconds in (present.recorded, present.over))
+    return f"the rules ran for only {recorded} of the last {over}: ask with --over {recorded}, or less"
 
 
 def _divided(

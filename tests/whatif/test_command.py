@@ -77,6 +77,8 @@ def test_the_figures_are_those_that_were_recorded(server: str, tmp_path: Path) -
     given = house.present()
     for name in ("shares", "parts", "traffic", "whole", "grams", "overhead", "prices"):
         assert getattr(found, name) == pytest.approx(getattr(given, name)), name
+    assert found.over == 120
+    assert 105 <= found.recorded <= 135
 
 
 @pytest.mark.long

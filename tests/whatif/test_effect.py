@@ -384,6 +384,12 @@ def test_figures_that_are_missing_or_disagree_are_said() -> None:
     for figures, words in (
         (replace(here, traffic=silent), "applications.camera: its traffic at upf-1 is not known"),
         (replace(here, shares=odd), "components.llm: robot has 200 W there, where its traffic would make it 240 W"),
+        # The rules began 20 minutes ago: a longer mean would not help.
+        (
+            replace(here, shares=odd, over=86400, recorded=1207.5),
+            "240 W: the rules ran for only 20m of the last 24h: ask with --over 20m, or less",
+        ),
+        (replace(here, shares=odd, over=120, recorded=105), "240 W: ask again in a minute, or take the mean of more"),
         (replace(here, parts=bare), "components.llm: has no power now"),
     ):
         with pytest.raises(JoulepathError, match=words):
