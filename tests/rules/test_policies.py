@@ -9,14 +9,17 @@ A switch draws 160 W, of which 100 W are static. It carries 1000 packets/s and 1
 The 60 W that are dynamic are by bytes a 12, b 36, rest 12.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from joulepath_topology import Topology
 from joulepath_topology.policies import POLICIES
+from tests.conftest import ROOT
 from tests.rules.promtool import Case, grow, measured, outlet, run
 from tests.topology.examined import sound
 
@@ -221,3 +224,15 @@ def test_the_weights_of_a_policy_are_recorded_with_their_rest(promtool: Path, tm
         now = "component:policy:ratio unless on (component, part) (component:policy:ratio{part='undivided'})"
         cases.append(Case(f"weights-{name}", sound(data(policy, **more)), series(), {(4, now): rows}))
     run(promtool, tmp_path, cases)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_pieces_of_the_page_can_be_pasted(number: int) -> None:
+    """Each piece of YAML beside sites and hosts of these names."""
+    page = (ROOT / "docs" / "reference" / "policies.md").read_text("utf-8")
+    pieces = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(pieces) == 3
+    host = {"site": "s", "static_watts": 100}
+    names = ("ru-1", "edge-1", "sw")
+    hosts = {name: {**host, "power": [{"pdu": "pdu", "outlets": [name]}]} for name in names}
+    sound({"sites": {"s": {}}, "hosts": hosts, **yaml.safe_load(pieces[number])})
