@@ -2,7 +2,7 @@
 """Reads a YAML file into a pydantic model and reports every mistake at once, each with its path."""
 
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -13,7 +13,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 
 from joulepath.errors import UsageError
 from joulepath.files import Holds, text_of
-from joulepath.meant import unknown_key
+from joulepath.meant import is_mapping, unknown_key
 
 
 class Model(BaseModel):
@@ -120,14 +120,39 @@ def problems(error: ValidationError, model: type[Any]) -> Iterable[str]:
     """Each mistake as `key.path: message`, in the order of the file, without values (they may be secrets)."""
     lines: dict[str, None] = {}  # where several types would do, pydantic names the mistake once for each
     errors = error.errors(include_url=False, include_input=False)
+    renamed = misnamed(errors)
     for item in errors:
+        if item["type"] == "missing" and item["loc"] in renamed:
+            continue
         if item["type"] == "too_short" and any(_is_below(other["loc"], item["loc"]) for other in errors):
             continue  # of the entries of a list, pydantic counts those without a mistake
         place = tuple(part for part in item["loc"] if not _ADDED.fullmatch(str(part)))
         text = unknown_key(place, _schema(model)) if item["type"] in _UNKNOWN else message(item)
-        where = ".".join(_CONTROL.sub("?", str(part)) for part in place)
+        where = _path(place, _schema(model))
         lines[f"{where}: {text}" if where else text] = None
     return lines
+
+
+def misnamed(errors: Iterable[Mapping[str, Any]]) -> set[tuple[int | str, ...]]:
+    """The places of missing keys in mappings with as many unknown ones: they are there, under another name.
+
+    Takes ValidationError.errors(). The unknown key is the mistake to be told.
+    """
+    found: dict[tuple[int | str, ...], tuple[list[tuple[int | str, ...]], list[tuple[int | str, ...]]]] = {}
+    for item in errors:
+        if item["type"] == "missing" or item["type"] in _UNKNOWN:
+            missing, unknown = found.setdefault(item["loc"][:-1], ([], []))
+            (missing if item["type"] == "missing" else unknown).append(item["loc"])
+    return {place for missing, unknown in found.values() if len(missing) <= len(unknown) for place in missing}
+
+
+def _path(place: Sequence[int | str], schema: Mapping[str, Any]) -> str:
+    """A place as text: `zones[0].name`."""
+    steps = (
+        f"[{step}]" if isinstance(step, int) and not is_mapping(schema, place[:depth]) else f".{step}"
+        for depth, step in enumerate(place)
+    )
+    return _CONTROL.sub("?", "".join(steps).removeprefix("."))
 
 
 def _is_below(place: tuple[int | str, ...], above: tuple[int | str, ...]) -> bool:

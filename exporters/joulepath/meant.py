@@ -27,10 +27,20 @@ def did_you_mean(word: str, words: list[str]) -> str:
 
 def keys(schema: Schema, place: Iterable[str | int]) -> list[str]:
     """The keys that may stand at a place, by the schema."""
+    return [key for node in _at(schema, place) for key in node.get("properties", {})]
+
+
+def is_mapping(schema: Schema, place: Iterable[str | int]) -> bool:
+    """Whether a mapping with any keys stands at a place, by the schema, and not a list: its keys may be numbers."""
+    nodes = _at(schema, place)
+    return any(node.get("additionalProperties") for node in nodes) and not any("items" in node for node in nodes)
+
+
+def _at(schema: Schema, place: Iterable[str | int]) -> list[Schema]:
     nodes = _resolved(schema, schema)
     for step in place:
         nodes = [child for node in nodes for child in _children(schema, node, step)]
-    return [key for node in nodes for key in node.get("properties", {})]
+    return nodes
 
 
 def _children(schema: Schema, node: Schema, step: str | int) -> list[Schema]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from joulepath.config import read_yaml
+from joulepath.config import misnamed, read_yaml
 from joulepath.errors import UsageError
 from joulepath.meant import did_you_mean
 from joulepath_topology.checks import check
@@ -59,12 +59,13 @@ def examine(data: dict[Any, Any]) -> tuple[Topology | None, list[Problem]]:
             topology = Topology.model_validate(rest.data)
         except ValidationError as error:
             items = error.errors(include_url=False)
+            renamed = misnamed(items)
             places = [rest.place(item["loc"]) for item in items]
             inner = {place[:length] for place in places for length in range(len(place))}
             found = [
                 Problem(rest.original(place), worded(item, place))
                 for item, place in zip(items, places, strict=True)
-                if place not in inner
+                if place not in inner and not (item["type"] == "missing" and item["loc"] in renamed)
             ]
             known = _Known(problems)
             problems.extend(one for one in dict.fromkeys(found) if one.place not in known)

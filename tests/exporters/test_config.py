@@ -34,7 +34,6 @@ def test_all_mistakes_are_named_at_once_without_values(tmp_path: Path) -> None:
         load(path, Config)
     lines = fault.value.messages
     assert [line.split(": ")[1] for line in lines] == [
-        "targets.a.address",
         "targets.a.addres",
         "targets.b.interval",
         "more",
@@ -55,15 +54,15 @@ class Listing(Model):
     ("text", "message"),
     [
         ("nodes: {address: x}", "nodes: must be a list"),
-        ("nodes: [x]", "nodes.0: must be a mapping of keys"),
-        ("nodes: [{}]", "nodes.0.address: is missing"),
-        ("nodes: [{address: 1}]", "nodes.0.address: must be a string: put it in quotes"),
+        ("nodes: [x]", "nodes[0]: must be a mapping of keys"),
+        ("nodes: [{}]", "nodes[0].address: is missing"),
+        ("nodes: [{address: 1}]", "nodes[0].address: must be a string: put it in quotes"),
         ("numbers: [1]", "numbers: must be a mapping of keys"),
         ("numbers: {x: a}", "numbers.x: must be a whole number"),
         ("mode: three", "mode: must be 'one' or 'two'"),
         (
             "either: [10.0.0.1/8]",
-            "either.0: must be an IPv4 or IPv6 address or prefix, with no bit set behind the prefix",
+            "either[0]: must be an IPv4 or IPv6 address or prefix, with no bit set behind the prefix",
         ),
         ("only: 10.0.0.1", "only: must be an IPv6 address or prefix, with no bit set behind the prefix"),
         ("node: []", "node: unknown key 'node' (did you mean nodes?)"),
@@ -125,6 +124,10 @@ class Numbered(Model):
     [
         ("rooms: {5: {mods: one}}", "rooms.5.mods: unknown key 'mods' (did you mean mode?)"),
         ("rooms: {5: {nodes: [{address: x, intervall: 2}]}}", "unknown key 'intervall' (did you mean interval?)"),
+        (
+            "rooms: {5: {nodes: [{address: y}, {adress: x}]}}",
+            "rooms.5.nodes[1].adress: unknown key 'adress' (did you mean address?)",
+        ),
         ("rooms: {5: {zzz: one}}", "rooms.5.zzz: unknown key 'zzz': the keys are nodes, numbers, mode, either, only"),
     ],
 )
@@ -162,7 +165,7 @@ def test_a_prefix_is_one_that_packets_can_have(tmp_path: Path, text: str, messag
 
 def test_a_list_with_a_wrong_entry_is_not_called_empty(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
-    for text, line in (("[1]", "several.0: must be an IPv4 or IPv6"), ("[]", "several: needs at least one entry")):
+    for text, line in (("[1]", "several[0]: must be an IPv4 or IPv6"), ("[]", "several: needs at least one entry")):
         path.write_text(f"several: {text}\n")
         with pytest.raises(UsageError) as fault:
             load(path, Prefixes)

@@ -243,7 +243,7 @@ def test_a_mistake_in_the_exporters_own_file_is_named(files: Files) -> None:
     files.change("ioam", "node_id: 4", "node_id: four")
     code, lines = files.check("ioam")
     assert code == 2
-    assert lines == ["ioam.yaml: nodes.0.node_id: must be a valid integer"]
+    assert lines == ["ioam.yaml: nodes[0].node_id: must be a valid integer"]
 
 
 @pytest.fixture

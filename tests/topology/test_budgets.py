@@ -129,6 +129,10 @@ def plant(budget: str) -> Any:
             "site: yard, cost: 3 EUR, per: day",
             "budgets.z.cost: site 'yard' has its price in GBP, and a budget counts one currency",
         ),
+        (
+            "application: a, cost: 3 USD, per: day",
+            "budgets.z.cost: sites 'edge', 'mast' have their prices in EUR, and a budget counts one currency",
+        ),
         # 300 W * 24 h = 7.2 kWh. In an hour 0.1 kWh * 360 g + 0.2 kWh * 1.5 * 360 g = 144 g.
         (
             "team: x, energy: 7.2kWh, per: day",

@@ -90,6 +90,7 @@ def trace(**entry: Any) -> dict[str, Any]:
         (changed(name="a/b"), "name: 'a/b' names the rule file, too"),
         (changed(name="-"), "name: '-' is not a name"),
         (changed(hosts={True: {}}), "hosts.true: YAML reads this name as true, not as a string"),
+        (changed(hosts={"edge-1": {"embodied": {"kg": 12, "years": 4}}}), "hosts.edge-1.embodied.kg: unknown "),
         (changed(hosts={5: {}}), "hosts.5: YAML reads this name as 5, not as a string"),
         (changed(sites={None: {}}), "sites.null: YAML reads this name as null, not as a string"),
         (changed(components={"du-1": {"host": False}}), "components.du-1.host: must be a string, but YAML reads"),

@@ -124,7 +124,7 @@ EDGE = "sites.edge.supply"
             f"{EDGE}[1].time_zone: is UTC, and that of another supply Europe/Berlin: shares of a site have one clock",
         ),
         (changed(sites={"edge": {"overhead": {"query": "sum("}}}), "sites.edge.overhead.query: is not valid PromQL"),
-        (changed(sites={"edge": {"overhead": {"querry": "x"}}}), "sites.edge.overhead.query: is missing"),
+        (changed(sites={"edge": {"overhead": {"querry": "x"}}}), "sites.edge.overhead.querry: unknown key"),
         (changed(sites={"edge": {"overhead": 0.9}}), "sites.edge.overhead: must be greater than or equal to 1"),
         (changed(sites={"edge": {"overhead": [1.2]}}), "sites.edge.overhead: must be a valid number"),
         (changed(hosts={"ru-1": {"embodied": {"kilograms": 9}}}), "hosts.ru-1.embodied.years: is missing"),

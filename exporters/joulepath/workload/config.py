@@ -109,7 +109,7 @@ class WorkloadConfig(Model):
         for number, model in enumerate(self.workloads):
             rule = model.rule()
             if (rule.kind, rule.pattern) in seen:
-                yield f"workloads.{number}: {rule.kind} {rule.pattern!r} stands above already, where it decides"
+                yield f"workloads[{number}]: {rule.kind} {rule.pattern!r} stands above already, where it decides"
             seen.add((rule.kind, rule.pattern))
 
     def settings(self) -> Settings:

@@ -72,6 +72,7 @@ def _zone(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:
 def _factors(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]:
     """The factor that turns joules into the budget's unit must be there, at each site that it counts."""
     place: Place = ("budgets", name, budget.quantity)
+    other: dict[str, str] = {}
     for at in _sites(topology, budget):
         site = topology.sites[at]
         supplies = site.supplies.values()
@@ -86,8 +87,12 @@ def _factors(topology: Topology, name: str, budget: Budget) -> Iterator[Problem]
         elif budget.quantity == "cost" and site.price is None:
             yield Problem(place, f"site {at!r} has no price: give it one in {budget.unit}")
         elif budget.quantity == "cost" and site.price is not None and site.price.currency != budget.unit:
-            message = f"site {at!r} has its price in {site.price.currency}, and a budget counts one currency"
-            yield Problem(place, message, (("sites", at, "price"),))
+            other[at] = site.price.currency
+    if other:
+        has = "sites {} have their prices" if len(other) > 1 else "site {} has its price"
+        currencies = " and ".join(sorted(set(other.values())))
+        message = f"{has.format(', '.join(map(repr, other)))} in {currencies}, and a budget counts one currency"
+        yield Problem(place, message, tuple(("sites", at, "price") for at in other))
 
 
 def _sites(topology: Topology, budget: Budget) -> list[str]:

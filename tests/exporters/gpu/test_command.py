@@ -109,7 +109,7 @@ def test_a_file_of_workloads_that_is_wrong_is_a_usage_error(nvml: Stub, tmp_path
     (tmp_path / "workload.yaml").write_text("workloads: [{unit: a, pod: b}]")
     printed = once("--config", tmp_path / "workload.yaml")
     assert printed.returncode == 2
-    assert "workload.yaml: workloads.0" in printed.stderr
+    assert "workload.yaml: workloads[0]" in printed.stderr
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_one_node_counts_paths_and_ids_any_has_bounds(tmp_path: Path) -> None:
         ("{nodes: [{node_id: 1, interfaces: {}}]}", "nodes: name at least one, each with at least one interface"),
         (
             "{nodes: [{node_id: 1, interfaces: {a: {}}}]}",
-            "nodes.0.interfaces.a: name a direction, or give `received` or `sent` one",
+            "nodes[0].interfaces.a: name a direction, or give `received` or `sent` one",
         ),
         (
             "{nodes: [{node_id: 1, interfaces: {a: up}}, {node_id: 1, interfaces: {b: up}}]}",
@@ -141,17 +141,20 @@ def test_a_mistake_is_named_with_its_key(tmp_path: Path, text: str, expected: st
     [
         (
             "{mirror: {up: {}}}",
-            "nodes.0.interfaces.a.mirror.up: give `sources`, `destinations` or `teids`",
+            "nodes[0].interfaces.a.mirror.up: give `sources`, `destinations` or `teids`",
         ),
         (
             "{mirror: {up: {teids: [7]}}, sent: down}",
-            "nodes.0.interfaces.a: a mirror port has its directions by `mirror` alone: leave out `received` and `sent`",
+            (
+                "nodes[0].interfaces.a: a mirror port has its directions by `mirror` alone: "
+                "leave out `received` and `sent`"
+            ),
         ),
         *(
             (
                 f"{{mirror: {{up: {{teids: ['{text}']}}}}}}",
                 (
-                    f"nodes.0.interfaces.a.mirror.up: teids: '{text}' is neither a TEID like 4096 or 0x1000 "
+                    f"nodes[0].interfaces.a.mirror.up: teids: '{text}' is neither a TEID like 4096 or 0x1000 "
                     "nor a range like 0x1000-0x1fff"
                 ),
             )
@@ -222,7 +225,7 @@ def test_flows_are_read_in_their_order(tmp_path: Path) -> None:
     ("match", "line"),
     [
         ("{}", "flows.a: give at least one key, such as `ue` or `ports`"),
-        ("{ue: 5}", "flows.a.ue.0: must be an IPv4 or IPv6 address or prefix"),
+        ("{ue: 5}", "flows.a.ue[0]: must be an IPv4 or IPv6 address or prefix"),
         ("{ports: 5000-}", "flows.a: ports: '5000-' is not a number or range within 0-65535"),
         ("{ports: '\u0665'}", "flows.a: ports: '\u0665' is not a number or range within 0-65535"),
         (
@@ -234,10 +237,10 @@ def test_flows_are_read_in_their_order(tmp_path: Path) -> None:
         ("{ports: 9-7}", "flows.a: ports: '9-7' is not a number or range within 0-65535"),
         ("{vlan: 0}", "flows.a: vlan: '0' is not a number or range within 1-4094"),
         ("{protocol: upd}", "flows.a: protocol: 'upd' is not a name such as udp, a number or range within 0-255"),
-        ("[{dscp: 1}, {dscp: 64}]", "flows.a.1: dscp: '64' is not a number or range within 0-63"),
+        ("[{dscp: 1}, {dscp: 64}]", "flows.a[1]: dscp: '64' is not a number or range within 0-63"),
         (
             "{ue: 10.0.0.1/8}",
-            "flows.a.ue.0: must be an IPv4 or IPv6 address or prefix, with no bit set behind the prefix",
+            "flows.a.ue[0]: must be an IPv4 or IPv6 address or prefix, with no bit set behind the prefix",
         ),
         ("{port: 1}", "flows.a.port: unknown key 'port' (did you mean ports?)"),
     ],
@@ -281,7 +284,7 @@ HOSTILE = {
     "flows.a: ports: '70000' is not a number or range within 0-65535": b"flows: {a: {ports: 70000}}",
     "flows.a.port: unknown key 'port' (did you mean ports?)": b"flows: {a: {port: 1}}",
     "flows.a b: a name of a flow has 1 to 64 letters, digits and _ . : @ / -": b"flows: {a b: {ports: 1}}",
-    "flows.a.ports.0: must be a number, or a range such as 5000-5999": b"flows: {a: {ports: [[1]]}}",
+    "flows.a.ports[0]: must be a number, or a range such as 5000-5999": b"flows: {a: {ports: [[1]]}}",
     "flow: unknown key 'flow' (did you mean flows?)": b"{flow: {}, flows: {}}",
 }
 

@@ -99,7 +99,7 @@ def test_it_serves_takes_over_a_changed_file_and_goes_on(host: FakeHost, tmp_pat
         assert exporter.value("workload_cpu_seconds_total", workload="first") == 1
         config.write_text("workloads: [{name: x}]")
         exporter.reload()
-        until(lambda: any("workloads.0: needs exactly one of" in line for line in exporter.log))
+        until(lambda: any("workloads[0]: needs exactly one of" in line for line in exporter.log))
         assert exporter.value("workload_cpu_seconds_total", workload="second") == 1
         resident = exporter.value("process_resident_memory_bytes")
         assert resident is not None
@@ -112,7 +112,7 @@ def test_a_mistake_in_the_file_ends_the_start(host: FakeHost, tmp_path: Path) ->
     config.write_text("workloads: [{unt: a}]")
     done = joulepath(*arguments(host, "--config", config, "--once"))
     assert done.returncode == 2
-    assert done.stderr == f"joulepath workload: {config}: workloads.0.unt: unknown key 'unt' (did you mean unit?)\n"
+    assert done.stderr == f"joulepath workload: {config}: workloads[0].unt: unknown key 'unt' (did you mean unit?)\n"
 
 
 def test_rights_are_kept_for_what_the_rules_need() -> None:

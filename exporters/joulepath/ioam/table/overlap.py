@@ -53,7 +53,7 @@ def remarks(flows: Sequence[Flow], *, sent: bool = True) -> list[str]:
     `sent`: packets that are sent are counted, too.
     """
     return [
-        f"flows.{flow.name}{f'.{number}' if len(flow.matches) > 1 else ''}: fits no packet, since {why}"
+        f"flows.{flow.name}{f'[{number}]' if len(flow.matches) > 1 else ''}: fits no packet, since {why}"
         for flow in flows
         for number, match in enumerate(flow.matches)
         if (why := _contradiction(match, sent=sent))

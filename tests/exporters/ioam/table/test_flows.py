@@ -240,7 +240,7 @@ def test_a_hidden_flow_is_named_with_what_hides_it() -> None:
 )
 def test_a_match_that_fits_no_packet_is_named(match: Match, why: str) -> None:
     assert remarks([flow(match)], sent=False) == [f"flows.camera: fits no packet, since {why}"]
-    assert remarks([flow(CAMERA, match)], sent=False) == [f"flows.camera.1: fits no packet, since {why}"]
+    assert remarks([flow(CAMERA, match)], sent=False) == [f"flows.camera[1]: fits no packet, since {why}"]
     assert remarks([flow(Match(cgroup="/a"))]) == []
 
 

@@ -123,7 +123,7 @@ def test_all_mistakes_of_all_profiles_are_named_with_their_keys(tmp_path: Path) 
         read_folder(tmp_path)
     lines = "\n".join(fault.value.messages)
     for part in (
-        "a.yaml: sys_object_ids.0: 'sysObjectID' is not an object",
+        "a.yaml: sys_object_ids[0]: 'sysObjectID' is not an object",
         "power.scale",
         "volts",
         "b.yaml: levels.outlet",
