@@ -90,6 +90,25 @@ def test_each_fault_of_a_site_is_one_finding(answers: Mapping[str, Rows], kind: 
     assert says in one.message
 
 
+def test_a_query_may_end_with_a_comment() -> None:
+    """It does not hide what the doctor writes behind it: of the meter of a supply, and of one that counts nothing."""
+    hall = topology("""
+sites: {hall: {supply: [{name: panels, watts: "pv_watts # roof", grams_per_kwh: 40}, {name: grid, grams_per_kwh: 344}]}}
+hosts: {h: {site: hall, power: [{watts: "plug_watts # h"}]}}
+components: {h: {role: router}}
+""")
+    answers: Mapping[str, Rows] = {
+        r"^max_over_time\(\(sum\(pv_watts # roof\n\)\)\[1h:": [({}, -5.0)],
+        "^pv_watts": [({}, -5.0)],
+        r"^max_over_time\(\(plug_watts # h\n\)\[1h:": [({}, 0.0)],
+        "^plug_watts": [({}, 0.0)],
+    }
+    checks: dict[str, Check] = {"sources": sources.check, "sites": sites.check}
+    with answering(answers) as server:
+        found_here = examine(context(hall, server, 3600, clock(NOW, NOW)), checks)
+    assert sorted(one.kind.id for one in found_here) == ["site/supply-negative", "source/still"]
+
+
 def test_a_battery_that_is_charged_is_well() -> None:
     """It takes 5 W now, which counts as 0, and it has delivered in the hour before."""
     assert found(pv_watts=[({}, -5.0)]) == []

@@ -98,7 +98,7 @@ def _negative(context: Context, place: Place, entry: Factor) -> Iterator[Finding
     """A meter that never showed more than 0: the other way round, unless a battery is charged or it is night."""
     if not isinstance(entry, Supply) or entry.query is None or not promql.selectors(entry.query):
         return
-    most = value(context, f"max_over_time((sum({timed(context, entry.query)}))[{since(context)}:])")
+    most = value(context, f"max_over_time((sum({promql.closed(timed(context, entry.query))}))[{since(context)}:])")
     if most is not None and most < 0:
         yield found(
             "site/supply-negative", (*place, entry.kind),

@@ -86,7 +86,7 @@ def _still(context: Context, read: Read) -> Iterator[Finding]:
     over = (
         timed(context, read.expr, since(context))
         if "$window" in read.expr
-        else f"max_over_time(({read.expr})[{since(context)}:])"
+        else f"max_over_time(({promql.closed(read.expr)})[{since(context)}:])"
     )
     result = [row.value for row in context.server.query(over)]
     if result and not sum(result):
