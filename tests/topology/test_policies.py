@@ -113,6 +113,26 @@ def test_a_part_that_the_host_does_not_have_is_a_warning() -> None:
         assert lines(whole) == [f"warning: {UNIT}policy: {line}"] * warned
 
 
+def test_a_policy_of_the_file_that_no_host_can_follow_is_a_warning() -> None:
+    """While one of the hosts has static watts, or the policy divides all power alike, nothing is to be said."""
+    data = changed()
+    data["policy"] = "static-unattributed"
+    assert lines(data) == []
+    for name in data["hosts"]:
+        del data["hosts"][name]["static_watts"]
+    whole = "but no host of a component that follows it has static_watts: add them"
+    for policy, words in (
+        ("static-unattributed", "leaves static power unattributed"),
+        ("equal", "lets static power follow equal"),
+        ({"static": {"count": 0.5, "equal": 0.5}}, "lets static power follow count and equal"),
+    ):
+        data["policy"] = policy
+        assert lines(data) == [f"warning: policy: {words}, {whole}"]
+    for policy in ("packets-bytes", "bytes", {"static": "equal", "undivided": "equal"}, {"dynamic": "packets"}):
+        data["policy"] = policy
+        assert lines(data) == []
+
+
 def test_data_without_their_policy_are_a_warning() -> None:
     """They would count for nothing."""
     unused = {"steps": [{"above": 1, "watts": 5}], "capacity": 9}

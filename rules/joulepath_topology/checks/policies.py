@@ -4,7 +4,17 @@
 from collections.abc import Iterator, Mapping
 
 from joulepath_topology.model import Topology
-from joulepath_topology.policies import DEFAULT, DIRECTIONS, PARTS, OwnPolicy, amounts_of, title, weights
+from joulepath_topology.policies import (
+    DEFAULT,
+    DIRECTIONS,
+    PARTS,
+    OwnPolicy,
+    Policy,
+    amounts_of,
+    resolved,
+    title,
+    weights,
+)
 from joulepath_topology.problem import Place, Problem
 
 ROUNDING = 1e-9
@@ -88,17 +98,31 @@ def _idle(topology: Topology) -> Iterator[Problem]:
         if application.reservation is not None and not reserves:
             message, place = "counts with policy reservation alone", ("applications", name)
             yield Problem((*place, "reservation"), message, (place,), severity="warning")
-    for name, entry in counted.items():
-        if entry.policy is None or entry.policy == DEFAULT:
-            continue
-        given = entry.policy if isinstance(entry.policy, OwnPolicy) else OwnPolicy(static=entry.policy)
-        static = [by for by in weights(given.static, "static") if by != "steps"]
-        static_alone = given.undivided is None and topology.weights(name)["undivided"] != weights(
-            given.static, "static"
-        )
-        if static and static_alone and not _sometimes_divided(topology, name):
-            message = f"lets static power follow {' and '.join(static)}, but its host has no static_watts: add them"
+    whole = [name for name in counted if not _sometimes_divided(topology, name)]
+    for name in whole:
+        words = _idle_part(counted[name].policy, topology.weights(name))
+        if words:
+            message = f"{words}, but its host has no static_watts: add them"
             yield Problem(("components", name, "policy"), message, severity="warning")
+    usual = [name for name, entry in counted.items() if entry.policy is None]
+    words = _idle_part(topology.policy, resolved(topology.policy))
+    if words and usual and set(usual) <= set(whole):
+        message = f"{words}, but no host of a component that follows it has static_watts: add them"
+        yield Problem(("policy",), message, tuple(("components", name) for name in usual), severity="warning")
+
+
+def _idle_part(choice: str | OwnPolicy | None, followed: Policy) -> str:
+    """Which static part the choice is about, in words; nothing where it is the default, or divides all power so."""
+    if choice is None or choice == DEFAULT:
+        return ""
+    given = choice if isinstance(choice, OwnPolicy) else OwnPolicy(static=choice)
+    own = weights(given.static, "static")
+    static = [by for by in own if by != "steps"]
+    if not static or given.undivided is not None or followed["undivided"] == own:
+        return ""
+    if static == ["unattributed"]:
+        return "leaves static power unattributed"
+    return f"lets static power follow {' and '.join(static)}"
 
 
 def _sometimes_divided(topology: Topology, name: str) -> bool:
