@@ -409,10 +409,27 @@ def silent() -> Case:
     return Case("silent", topology, power | sent, {(4, PARTS): expect})
 
 
+def rounded() -> Case:
+    """A step of 200 W where the meter shows 14 W beyond idle: 200 * (14 / 200) is above 14 in the last digit.
+
+    Applications have no watts below 0 of what is left by bytes.
+    """
+    more = {"steps": [{"above": 100, "watts": 200}]}
+    topology = sound(data("steps", **more))
+    expect = {
+        'application="a",component="sw"': 100 / 3 + 14 / 3,
+        'application="b",component="sw"': 100 / 3 + 14 / 3,
+        'application="c",component="sw"': 0,
+        'application="unattributed",component="sw"': 100 / 3 + 14 / 3,
+    }
+    below = "application_component:power_watts < 0 or component_part:policy:watts < 0"
+    return Case("rounded", topology, series(114), {(4, ROWS): expect, (4, below): {}})
+
+
 def test_policies_hold_wherever_traffic_is_counted(promtool: Path, tmp_path: Path) -> None:
     """All parts of a component add up in each."""
     cases = [anchored(), directed(), lacking(), queried(), asked(), spread(), late(), models(), cored()]
-    cases += [unreserved(), silent()]
+    cases += [unreserved(), silent(), rounded()]
     cases += [away("reservation", CAPACITY), away("steps", STEPS)]
     apart = "abs(sum by (component) (component:conservation_error_watts)) > 1e-9"
     run(promtool, tmp_path, [replace(case, expect={**case.expect, (4, apart): {}}) for case in cases])
