@@ -100,6 +100,12 @@ def test_a_file_that_follows_steps_has_a_component_with_some() -> None:
         "policy: no component that follows it has steps: add some, or choose equal"
     ]
     assert lines(changed(policy="steps", components={"upf-1": {"steps": [{"above": 1, "watts": 5}]}})) == []
+    # One with a policy for its dynamic part alone still follows the file.
+    upf, radio = {"steps": [{"above": 1, "watts": 5}]}, {"policy": {"dynamic": "packets"}}
+    assert lines(changed(policy="steps", components={"upf-1": upf, "ru-1": radio})) == []
+    assert lines(changed(policy="steps", components={"upf-1": upf | radio, "ru-1": {"policy": "bytes"}})) == []
+    (line,) = lines(changed(policy="steps", components={name: radio for name in ("ru-1", "du-1", "upf-1")}))
+    assert line == "policy: no component that follows it has steps: add some, or choose equal"
 
 
 def test_a_part_that_the_host_does_not_have_is_a_warning() -> None:

@@ -55,6 +55,11 @@ def _own(policy: str | OwnPolicy, place: Place) -> Iterator[Problem]:
             )
 
 
+def _as_file(policy: str | OwnPolicy | None) -> bool:
+    """Whether the component's static part follows the policy of the file."""
+    return policy is None or (isinstance(policy, OwnPolicy) and policy.static is None)
+
+
 def _chosen(topology: Topology, name: str) -> Place:
     return ("policy",) if topology.components[name].policy is None else ("components", name, "policy")
 
@@ -68,7 +73,7 @@ def _needs(topology: Topology, name: str) -> Iterator[Problem]:
         message = f"{policy} needs its capacity, in {_unit(topology, name)}: add it, or give this component a policy"
         yield Problem((*place, "capacity"), message, because)
     alone = topology.weights(name)["static"].keys() == {"steps"}
-    if alone and not component.steps and component.policy is not None:
+    if alone and not component.steps and not _as_file(component.policy):
         yield Problem((*place, "steps"), f"{policy} needs some: add them, or let static power follow equal")
     if "steps" in used and component.steps and len(topology.placements(name)) > 1:
         yield Problem((*place, "steps"), "are of one host: this component is on several", because)
@@ -89,7 +94,11 @@ def _idle(topology: Topology) -> Iterator[Problem]:
     """Choices that nothing comes of."""
     counted = {name: entry for name, entry in topology.components.items() if entry.traffic or entry.requests}
     follows = {name: amounts_of(topology.weights(name)) for name in counted}
-    usual = [name for name, entry in counted.items() if entry.policy is None and "steps" in follows[name]]
+    usual = [
+        name
+        for name, entry in counted.items()
+        if _as_file(entry.policy) and topology.weights(name)["static"].keys() == {"steps"}
+    ]
     if usual and not any(counted[name].steps for name in usual):
         because = tuple(("components", name) for name in usual)
         yield Problem(("policy",), "no component that follows it has steps: add some, or choose equal", because)
