@@ -104,7 +104,7 @@ def test_a_file_that_follows_steps_has_a_component_with_some() -> None:
     upf, radio = {"steps": [{"above": 1, "watts": 5}]}, {"policy": {"dynamic": "packets"}}
     assert lines(changed(policy="steps", components={"upf-1": upf, "ru-1": radio})) == []
     assert lines(changed(policy="steps", components={"upf-1": upf | radio, "ru-1": {"policy": "bytes"}})) == []
-    (line,) = lines(changed(policy="steps", components={name: radio for name in ("ru-1", "du-1", "upf-1")}))
+    (line,) = lines(changed(policy="steps", components=dict.fromkeys(("ru-1", "du-1", "upf-1"), radio)))
     assert line == "policy: no component that follows it has steps: add some, or choose equal"
 
 
@@ -134,8 +134,8 @@ def test_a_policy_of_the_file_that_no_host_can_follow_is_a_warning() -> None:
     ):
         data["policy"] = policy
         assert lines(data) == [f"warning: policy: {words}, {whole}"]
-    for policy in ("packets-bytes", "bytes", {"static": "equal", "undivided": "equal"}, {"dynamic": "packets"}):
-        data["policy"] = policy
+    for quiet in ("packets-bytes", "bytes", {"static": "equal", "undivided": "equal"}, {"dynamic": "packets"}):
+        data["policy"] = quiet
         assert lines(data) == []
 
 
