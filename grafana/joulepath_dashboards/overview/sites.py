@@ -27,7 +27,13 @@ COMPLETE = (
     f"(count by (site) ({HOSTS}) == on (site) count by (site) (group by (host, site) ({SOURCES})))"
 )
 COLUMNS = (
-    Column("Power", units.Watt, COMPLETE),
+    # Of the same evaluation as those with overhead, which may be one later than that of hosts.
+    Column(
+        "Power",
+        units.Watt,
+        f"sum by (site) (site:facility_power_watts{{{TOPOLOGY}}}"
+        f" / on (topology, site) site:overhead:ratio{{{TOPOLOGY}}})",
+    ),
     Column("Overhead", units.Short, f"sum by (site) (site:overhead:ratio{{{TOPOLOGY}}})"),
     Column("With overhead", units.Watt, f"sum by (site) (site:facility_power_watts{{{TOPOLOGY}}})"),
     Column("CO2", GRAMS_PER_HOUR, f"3600 * sum by (site) ({CO2})"),
