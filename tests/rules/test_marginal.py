@@ -15,6 +15,8 @@ import pytest
 
 from tests.rules.factory import TOPOLOGY, A, everything
 from tests.rules.promtool import Case, grow, outlet, run, topology
+from tests.rules.test_policies import data, series
+from tests.topology.examined import sound
 
 pytestmark = pytest.mark.unit
 
@@ -58,6 +60,19 @@ def test_traffic_times_its_slopes_is_what_an_application_adds(promtool: Path, tm
         },
     )
     run(promtool, tmp_path, [case])
+
+
+def test_traffic_of_a_direction_is_known_where_power_follows_it(promtool: Path, tmp_path: Path) -> None:
+    """Of the switch of tests/rules/test_policies.py, where rows of applications are beside directions, or not."""
+    dynamic = {"uplink": 0.25, "downlink": 0.75}
+    cases = []
+    for static, more in (("packets", {"count": 500}), ("equal", {})):
+        switch = data({"static": static, "dynamic": dynamic}, marginal=[{"per": "bytes", "joules": 1e-5}])
+        rates = {"uplink": 180_000, "downlink": 20_000, "volume": 200_000, **more}
+        rows = {f'application="a",by="{by}",component="sw"': rate for by, rate in rates.items()}
+        known = 'application_component:traffic:rate{application="a"}'
+        cases.append(Case(f"by-{static}", sound(switch), series(), {(4, known): rows}))
+    run(promtool, tmp_path, cases)
 
 
 def test_one_declared_number_makes_the_sum_declared_without_an_interval(promtool: Path, tmp_path: Path) -> None:
