@@ -220,7 +220,8 @@ def _weights(topology: Topology, name: str, placement: Placement) -> Rows:
     """The weights with which they follow what an application has for its traffic there (`by`).
 
     `of` is the whole: this traffic, all that send or need a step, all reservations, the capacity. Static power with
-    `steps` is one for all that send.
+    `steps` is one for all that send. An application without a reservation has 0 W of a static part that
+    follows reservations alone.
     """
     policy, named = topology.weights(name), {"steps": "equal"}
     every, there = rows(topology, name), presence(topology, name)
@@ -229,7 +230,7 @@ def _weights(topology: Topology, name: str, placement: Placement) -> Rows:
     for state in parts(topology, name, placement):
         for number, of in enumerate([*every, *others]):
             used = {part: policy[part][each] for part in state for each in policy[part] if named.get(each, each) == of}
-            if number == 0 and not static_followed(topology, name):
+            if number == 0 and policy["static"].keys() <= {"reservation", "unattributed"}:
                 used = dict.fromkeys(state[:1], 0.0) | used
             for part, weight in (used or {state[0]: 0.0}).items():
                 by = of if of in every else "volume" if of == "capacity" else there

@@ -356,9 +356,80 @@ def away(policy: str, more: dict[str, Any]) -> Case:
     return Case(f"away-{policy}", topology, of, {(9, ROWS): every, (14, ROWS): {}}, only=frozenset({"attribution"}))
 
 
+PARTS = 'application:power_part_watts{application="b"}'
+
+
+def unreserved() -> Case:
+    """b reserves nothing at a switch where static power follows reservations alone: its static watts are 0.
+
+    Of 40 W by bytes it has a quarter.
+    """
+    topology = sound(
+        {
+            "policy": "reservation",
+            "sites": {"s": {}},
+            "hosts": {"sw": host("1")},
+            "components": {"sw": {"role": "switch", "traffic": {"ioam": 7}}},
+            "applications": {
+                "a": {"traces": TRACES["a"], "path": ["sw"], "reservation": 1},
+                "b": {"traces": TRACES["b"], "path": ["sw"]},
+            },
+        }
+    )
+    sent = trace(IDS["a"], 7, 10, 750) | trace(IDS["b"], 7, 10, 250) | node(20, 1000) | measured(7)
+    expect = {
+        'application="b",part="static",segment="network"': 0,
+        'application="b",part="dynamic",segment="network"': 10,
+    }
+    return Case("unreserved", topology, outlet("pdu", "1", 100) | sent, {(4, PARTS): expect})
+
+
+def silent() -> Case:
+    """b has no row at a switch with rows of applications, and its chiller draws nothing: each of its parts is 0 W."""
+    query = {"packets": "sum by (application) (rate(other_packets[$window]))"}
+    topology = sound(
+        {
+            "policy": "packets",
+            "sites": {"s": {}},
+            "hosts": {"sw": host("1"), "chiller": host("2")},
+            "components": {
+                "sw": {"role": "switch", "traffic": {"query": query}},
+                "chiller": {"role": "timing", "supports": ["sw"]},
+            },
+            "applications": {"a": {"path": ["sw"]}, "b": {"path": ["sw"]}},
+        }
+    )
+    expect = {
+        f'application="b",part="{part}",segment="{segment}"': 0.0
+        for part in ("static", "dynamic")
+        for segment in ("network", "support")
+    }
+    power = outlet("pdu", "1", 100) | outlet("pdu", "2", 0)
+    sent = {'other_packets{application="a"}': grow(3)}
+    return Case("silent", topology, power | sent, {(4, PARTS): expect})
+
+
+def rounded() -> Case:
+    """A step of 200 W where the meter shows 14 W beyond idle: 200 * (14 / 200) is above 14 in the last digit.
+
+    Applications have no watts below 0 of what is left by bytes.
+    """
+    more = {"steps": [{"above": 100, "watts": 200}]}
+    topology = sound(data("steps", **more))
+    expect = {
+        'application="a",component="sw"': 100 / 3 + 14 / 3,
+        'application="b",component="sw"': 100 / 3 + 14 / 3,
+        'application="c",component="sw"': 0,
+        'application="unattributed",component="sw"': 100 / 3 + 14 / 3,
+    }
+    below = "application_component:power_watts < 0 or component_part:policy:watts < 0"
+    return Case("rounded", topology, series(114), {(4, ROWS): expect, (4, below): {}})
+
+
 def test_policies_hold_wherever_traffic_is_counted(promtool: Path, tmp_path: Path) -> None:
     """All parts of a component add up in each."""
     cases = [anchored(), directed(), lacking(), queried(), asked(), spread(), late(), models(), cored()]
+    cases += [unreserved(), silent(), rounded()]
     cases += [away("reservation", CAPACITY), away("steps", STEPS)]
     apart = "abs(sum by (component) (component:conservation_error_watts)) > 1e-9"
     run(promtool, tmp_path, [replace(case, expect={**case.expect, (4, apart): {}}) for case in cases])

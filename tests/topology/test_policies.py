@@ -100,6 +100,12 @@ def test_a_file_that_follows_steps_has_a_component_with_some() -> None:
         "policy: no component that follows it has steps: add some, or choose equal"
     ]
     assert lines(changed(policy="steps", components={"upf-1": {"steps": [{"above": 1, "watts": 5}]}})) == []
+    # One with a policy for its dynamic part alone still follows the file.
+    upf, radio = {"steps": [{"above": 1, "watts": 5}]}, {"policy": {"dynamic": "packets"}}
+    assert lines(changed(policy="steps", components={"upf-1": upf, "ru-1": radio})) == []
+    assert lines(changed(policy="steps", components={"upf-1": upf | radio, "ru-1": {"policy": "bytes"}})) == []
+    (line,) = lines(changed(policy="steps", components=dict.fromkeys(("ru-1", "du-1", "upf-1"), radio)))
+    assert line == "policy: no component that follows it has steps: add some, or choose equal"
 
 
 def test_a_part_that_the_host_does_not_have_is_a_warning() -> None:
@@ -111,6 +117,26 @@ def test_a_part_that_the_host_does_not_have_is_a_warning() -> None:
         whole["components"]["ru-1"]["policy"] = policy
         line = "lets static power follow equal, but its host has no static_watts: add them"
         assert lines(whole) == [f"warning: {UNIT}policy: {line}"] * warned
+
+
+def test_a_policy_of_the_file_that_no_host_can_follow_is_a_warning() -> None:
+    """While one of the hosts has static watts, or the policy divides all power alike, nothing is to be said."""
+    data = changed()
+    data["policy"] = "static-unattributed"
+    assert lines(data) == []
+    for name in data["hosts"]:
+        del data["hosts"][name]["static_watts"]
+    whole = "but no host of a component that follows it has static_watts: add them"
+    for policy, words in (
+        ("static-unattributed", "leaves static power unattributed"),
+        ("equal", "lets static power follow equal"),
+        ({"static": {"count": 0.5, "equal": 0.5}}, "lets static power follow count and equal"),
+    ):
+        data["policy"] = policy
+        assert lines(data) == [f"warning: policy: {words}, {whole}"]
+    for quiet in ("packets-bytes", "bytes", {"static": "equal", "undivided": "equal"}, {"dynamic": "packets"}):
+        data["policy"] = quiet
+        assert lines(data) == []
 
 
 def test_data_without_their_policy_are_a_warning() -> None:

@@ -4,7 +4,17 @@
 from collections.abc import Iterator, Mapping
 
 from joulepath_topology.model import Topology
-from joulepath_topology.policies import DEFAULT, DIRECTIONS, PARTS, OwnPolicy, amounts_of, title, weights
+from joulepath_topology.policies import (
+    DEFAULT,
+    DIRECTIONS,
+    PARTS,
+    OwnPolicy,
+    Policy,
+    amounts_of,
+    resolved,
+    title,
+    weights,
+)
 from joulepath_topology.problem import Place, Problem
 
 ROUNDING = 1e-9
@@ -45,6 +55,11 @@ def _own(policy: str | OwnPolicy, place: Place) -> Iterator[Problem]:
             )
 
 
+def _as_file(policy: str | OwnPolicy | None) -> bool:
+    """Whether the component's static part follows the policy of the file."""
+    return policy is None or (isinstance(policy, OwnPolicy) and policy.static is None)
+
+
 def _chosen(topology: Topology, name: str) -> Place:
     return ("policy",) if topology.components[name].policy is None else ("components", name, "policy")
 
@@ -58,7 +73,7 @@ def _needs(topology: Topology, name: str) -> Iterator[Problem]:
         message = f"{policy} needs its capacity, in {_unit(topology, name)}: add it, or give this component a policy"
         yield Problem((*place, "capacity"), message, because)
     alone = topology.weights(name)["static"].keys() == {"steps"}
-    if alone and not component.steps and component.policy is not None:
+    if alone and not component.steps and not _as_file(component.policy):
         yield Problem((*place, "steps"), f"{policy} needs some: add them, or let static power follow equal")
     if "steps" in used and component.steps and len(topology.placements(name)) > 1:
         yield Problem((*place, "steps"), "are of one host: this component is on several", because)
@@ -79,7 +94,11 @@ def _idle(topology: Topology) -> Iterator[Problem]:
     """Choices that nothing comes of."""
     counted = {name: entry for name, entry in topology.components.items() if entry.traffic or entry.requests}
     follows = {name: amounts_of(topology.weights(name)) for name in counted}
-    usual = [name for name, entry in counted.items() if entry.policy is None and "steps" in follows[name]]
+    usual = [
+        name
+        for name, entry in counted.items()
+        if _as_file(entry.policy) and topology.weights(name)["static"].keys() == {"steps"}
+    ]
     if usual and not any(counted[name].steps for name in usual):
         because = tuple(("components", name) for name in usual)
         yield Problem(("policy",), "no component that follows it has steps: add some, or choose equal", because)
@@ -88,17 +107,31 @@ def _idle(topology: Topology) -> Iterator[Problem]:
         if application.reservation is not None and not reserves:
             message, place = "counts with policy reservation alone", ("applications", name)
             yield Problem((*place, "reservation"), message, (place,), severity="warning")
-    for name, entry in counted.items():
-        if entry.policy is None or entry.policy == DEFAULT:
-            continue
-        given = entry.policy if isinstance(entry.policy, OwnPolicy) else OwnPolicy(static=entry.policy)
-        static = [by for by in weights(given.static, "static") if by != "steps"]
-        static_alone = given.undivided is None and topology.weights(name)["undivided"] != weights(
-            given.static, "static"
-        )
-        if static and static_alone and not _sometimes_divided(topology, name):
-            message = f"lets static power follow {' and '.join(static)}, but its host has no static_watts: add them"
+    whole = [name for name in counted if not _sometimes_divided(topology, name)]
+    for name in whole:
+        words = _idle_part(counted[name].policy, topology.weights(name))
+        if words:
+            message = f"{words}, but its host has no static_watts: add them"
             yield Problem(("components", name, "policy"), message, severity="warning")
+    usual = [name for name, entry in counted.items() if entry.policy is None]
+    words = _idle_part(topology.policy, resolved(topology.policy))
+    if words and usual and set(usual) <= set(whole):
+        message = f"{words}, but no host of a component that follows it has static_watts: add them"
+        yield Problem(("policy",), message, tuple(("components", name) for name in usual), severity="warning")
+
+
+def _idle_part(choice: str | OwnPolicy | None, followed: Policy) -> str:
+    """Which static part the choice is about, in words; nothing where it is the default, or divides all power so."""
+    if choice is None or choice == DEFAULT:
+        return ""
+    given = choice if isinstance(choice, OwnPolicy) else OwnPolicy(static=choice)
+    own = weights(given.static, "static")
+    static = [by for by in own if by != "steps"]
+    if not static or given.undivided is not None or followed["undivided"] == own:
+        return ""
+    if static == ["unattributed"]:
+        return "leaves static power unattributed"
+    return f"lets static power follow {' and '.join(static)}"
 
 
 def _sometimes_divided(topology: Topology, name: str) -> bool:
