@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from joulepath_rules import factors, marks, meters
-from joulepath_rules.constants import STEP, labelled, most_steps
+from joulepath_rules.constants import labelled
 from joulepath_rules.places import beside_directions, used_directions, used_rows
+from joulepath_rules.policy_constants import STEP, most_steps
 from joulepath_rules.rule import Rule
 from joulepath_topology import Topology
 from joulepath_topology.durations import duration

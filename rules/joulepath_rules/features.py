@@ -3,9 +3,10 @@
 
 from collections.abc import Container, Iterable, Mapping
 
-from joulepath_rules.constants import PREFIX, STEP, Constant
+from joulepath_rules.constants import PREFIX, Constant
 from joulepath_rules.meters import read_by
 from joulepath_rules.places import amounts, several, static_followed, units
+from joulepath_rules.policy_constants import STEP
 from joulepath_topology import Topology
 
 SHOWN_BY = {
