@@ -66,7 +66,7 @@ def clock(name: str, year: int | None = None) -> Clock:
             raise ValueError("this machine has no time zones: install the package tzdata") from None
         meant = did_you_mean(name, [zone for zone in available_timezones() if "/" in zone])
         cure = meant or ": write one such as Europe/Berlin"
-        raise ValueError(f"there is no time zone {name!r}{cure}") from None
+        raise ValueError(f"{name!r} is not a time zone{cure}") from None
     first = datetime.now(UTC).year if year is None else year
     moments = list(_moments(zone, first))
     new_year = _offset(zone, int(datetime(first, 1, 1, tzinfo=UTC).timestamp()) - _WEEK)

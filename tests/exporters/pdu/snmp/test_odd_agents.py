@@ -229,7 +229,7 @@ def test_a_column_without_an_answer_is_left_out_alone(
     fault: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A subagent that hangs: GETBULK and GETNEXT into its table get no answer, from the first survey on."""
+    """A part of an agent that hangs: GETBULK and GETNEXT into its table get no answer, from the first survey on."""
     column = [(*CURRENT, row) for row in range(1, 25)]
     odd = Odd(drops=frozenset(column)) if fault == "dropped" else Odd(refuses=dict.fromkeys(column, GEN_ERR))
     with OddAgent(objects(), odd) as agent:
